@@ -1,0 +1,169 @@
+"""The frozen values that travel from the mail server to the phone."""
+
+from __future__ import annotations
+
+import enum
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+NEW_MAIL = "ox:mail:new"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PushUser:
+    """On whose behalf we listen and push; ordered by context, then user.
+
+    Written ``user@context``, as the middleware does in a mailbox's METADATA.
+    """
+
+    context: int
+    user: int
+
+    def __str__(self) -> str:
+        return f"{self.user}@{self.context}"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One mail address of a From header, decoded: the name may be empty."""
+
+    name: str
+    email: str
+
+
+def new_id() -> str:
+    """Return an id that runs from an event to its outcomes: 32 hexadecimal digits."""
+    return uuid.uuid4().hex
+
+
+@dataclass(frozen=True, slots=True)
+class MailEvent:
+    """What a listener heard: one new mail in one mailbox.
+
+    ``uid`` 0 means that the mail server did not learn it (Maildir under parallel delivery), ``unseen`` ``None``
+    that it was not told. ``at`` is in epoch seconds. Header texts are decoded and unfolded.
+    """
+
+    user: PushUser
+    folder: str
+    uidvalidity: int
+    uid: int
+    sender: Address | None
+    subject: str
+    snippet: str
+    unseen: int | None
+    heard_by: str
+    at: float
+    id: str = field(default_factory=new_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What one user's devices may want to know.
+
+    ``data`` has the middleware's keys (``folder``, ``id``, ``cid``, ``email``, ``displayname``, ``subject``,
+    ``unread``, ``teaser``). ``mail_id`` is the same for every repeat of the same mail and names nobody: it becomes
+    the collapse id and the event id that apps see. ``at`` and ``expires_at`` are in epoch seconds.
+    """
+
+    user: PushUser
+    topic: str
+    data: Mapping[str, str | int]
+    mail_id: str
+    at: float
+    expires_at: float
+    priority: str = "high"
+    id: str = field(default_factory=new_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One device's standing wish to be told; times in epoch milliseconds, ``expires_ms`` ``None`` is never.
+
+    ``topics`` as they were asked for: ``*``, ``ox:mail:*`` or ``ox:mail:new``. ``id`` is the row's, 16 bytes.
+    """
+
+    user: PushUser
+    client: str
+    transport: str
+    token: str = field(repr=False)
+    topics: tuple[str, ...] = (NEW_MAIL,)
+    expires_ms: int | None = None
+    changed_ms: int = 0
+    id: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Ready for one token: ``payload`` is UTF-8 JSON, ``options`` what the transport puts around it.
+
+    ``id`` is a UUID in its usual form, the same whenever the same notification goes to the same token.
+    """
+
+    id: str
+    subscription: Subscription
+    payload: bytes = field(repr=False)
+    options: Mapping[str, str]
+    notification_id: str
+
+
+@dataclass(eq=False, slots=True)
+class Entry:
+    """One message still to be delivered: a notification for one device, and how often that was tried.
+
+    Entries are told apart by identity: a retry of one device never touches another's.
+    """
+
+    notification: Notification
+    subscription: Subscription
+    attempts: int = 0
+
+
+class Verdict(enum.Enum):
+    """What became of a message; only the last two are worth repeating."""
+
+    DELIVERED = "delivered"
+    TOKEN_GONE = "token_gone"
+    REJECTED = "rejected"
+    THROTTLED = "throttled"
+    UNREACHABLE = "unreachable"
+
+
+class Scope(enum.Enum):
+    """How far a verdict reaches: this message, this device, or everything of the client."""
+
+    MESSAGE = "message"
+    DEVICE = "device"
+    CLIENT = "client"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The verdict on one attempt, with the provider's words and what to do about it.
+
+    ``retry_after_s`` is what the provider asked for, ``gone_since_ms`` since when it knows the token is dead (epoch
+    milliseconds). ``is_doubtful``: a TOKEN_GONE that a wrong configuration would produce just as well.
+    ``are_credentials_refused``: the provider does not accept our certificate, key or service account.
+    """
+
+    verdict: Verdict
+    scope: Scope = Scope.MESSAGE
+    reason: str = ""
+    advice: str = ""
+    status: int | None = None
+    retry_after_s: float | None = None
+    gone_since_ms: int | None = None
+    provider_id: str = ""
+    is_doubtful: bool = False
+    are_credentials_refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryEntry:
+    """A user of the directory: how it logs in, and the names that mail servers know it by."""
+
+    user: PushUser
+    login: str
+    mail: str = ""
+    aliases: tuple[str, ...] = ()

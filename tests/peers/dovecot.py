@@ -1,0 +1,297 @@
+"""A throw-away Dovecot 2.3 with its push notification driver, on free ports of 127.0.0.1.
+
+Any login has a mailbox, made at its first mail, and the password ``pw``. Everything lies in one folder below /tmp,
+which goes when the server stops.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import imaplib
+import os
+import pwd
+import re
+import shutil
+import signal
+import smtplib
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email.message import EmailMessage
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from tests.peers.ports import free_port
+
+HOST = "127.0.0.1"
+PASSWORD = "pw"
+REGISTRATION_ENTRY = "/private/vendor/vendor.dovecot/http-notify"
+
+_START_ATTEMPTS = 5
+_START_LIMIT_S = 10.0
+_STOP_LIMIT_S = 15.0
+_TALK_LIMIT_S = 30.0
+
+_LOCATIONS = {"maildir": "maildir:~/Maildir", "sdbox": "sdbox:~/sdbox"}
+
+# Started by root, mail belongs to nobody and Dovecot brings its own users. Started by anybody else, all is one user,
+# and processes that want to lock themselves in a chroot cannot.
+_CONFIG = """\
+instance_name = {folder.name}
+base_dir = {folder}/run
+state_dir = {folder}/state
+log_path = {folder}/dovecot.log
+protocols = imap lmtp
+listen = 127.0.0.1
+shutdown_clients = yes
+{unprivileged}
+disable_plaintext_auth = no
+auth_mechanisms = plain login
+auth_failure_delay = 0
+ssl = no
+passdb {{
+  driver = static
+  args = password=pw
+}}
+userdb {{
+  driver = static
+  args = uid={owner} gid={group} home={folder}/mail/%Ld/%Ln allow_all_users=yes
+}}
+first_valid_uid = 1
+mail_location = {location}
+mail_fsync = never
+namespace inbox {{
+  inbox = yes
+  separator = /
+}}
+mail_attribute_dict = file:%h/dovecot-attributes
+mail_plugins = notify push_notification
+protocol imap {{
+  imap_metadata = yes
+  mail_max_userip_connections = 0
+}}
+plugin {{
+{drivers}
+}}
+service imap-login {{
+{chroot}
+  inet_listener imap {{
+    port = {imap_port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {lmtp_port}
+  }}
+}}
+# Without this a failed login slows every later login from 127.0.0.1, the good ones too.
+service anvil {{
+{chroot}
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+"""
+
+
+class DovecotError(Exception):
+    """Dovecot did not start, or did not do what a test asked of it; its log is in the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """One ``push_notification_driver``: where a new mail is told, and under which name.
+
+    The ``user`` of its requests is the value registered in METADATA, else the login.
+    """
+
+    url: str
+    is_user_from_metadata: bool = True
+    timeout_ms: int = 2000
+    max_retries: int = 1
+
+    def __str__(self) -> str:
+        # Plugin settings go through Dovecot's own variables: a % of the URL must be doubled.
+        words = [f"ox:url={self.url.replace('%', '%%')}"]
+        if self.is_user_from_metadata:
+            words.append("user_from_metadata")
+        return " ".join([*words, f"timeout_msecs={self.timeout_ms}", f"max_retries={self.max_retries}"])
+
+
+class Dovecot:
+    """A running Dovecot; used as a context manager it starts and stops.
+
+    ``sdbox`` always knows the UID of a mail, ``maildir`` says 0 now and then under parallel deliveries.
+    """
+
+    def __init__(self, *drivers: Driver, storage: Literal["sdbox", "maildir"] = "sdbox") -> None:
+        self.imap_port = 0
+        self.lmtp_port = 0
+        self._drivers = drivers
+        self._storage = storage
+        self._folder: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Return when it listens; a port that somebody took meanwhile costs another attempt."""
+        program = _program()
+        for attempt in range(1, _START_ATTEMPTS + 1):
+            self._folder = _new_folder()
+            self.imap_port, self.lmtp_port = free_port(), free_port()
+            (self._folder / "dovecot.conf").write_text(self._config(self._folder), encoding="utf-8")
+            with (self._folder / "dovecot.log").open("ab") as log_file:  # what it says before it has read log_path
+                self._process = subprocess.Popen(
+                    [program, "-F", "-c", self._folder / "dovecot.conf"],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log_file,
+                    stderr=log_file,
+                    start_new_session=True,
+                )
+            if self._listens_soon(self._process, self._folder):
+                return
+            log = self.log()
+            self.stop()
+            if attempt == _START_ATTEMPTS or "Address already in use" not in log:
+                raise DovecotError(f"Dovecot did not start:\n{log}")
+
+    def stop(self) -> None:
+        """End it with all its sessions, wait until it has gone, and remove its folder."""
+        if self._process is not None:
+            # The whole group: the master alone would leave sessions behind for another ten seconds.
+            _signal_group(self._process, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_STOP_LIMIT_S)
+            _signal_group(self._process, signal.SIGKILL)  # who still waits for an answer of the notify endpoint
+            self._process.wait()
+            self._process = None
+        if self._folder is not None:
+            shutil.rmtree(self._folder)
+            self._folder = None
+
+    def log(self) -> str:
+        """Return what it logged so far."""
+        path = self._folder and self._folder / "dovecot.log"
+        return path.read_text(encoding="utf-8", errors="replace") if path and path.exists() else "(no log)"
+
+    def register(self, login: str, value: str) -> None:
+        """Write the registration of a mailbox, such as ``user=3@1``, as its owner over IMAP."""
+        quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+        self._set_metadata(login, f'"{quoted}"')
+
+    def unregister(self, login: str) -> None:
+        """Remove the registration of a mailbox."""
+        self._set_metadata(login, "NIL")
+
+    def deliver(self, recipients: Sequence[str], message: EmailMessage | bytes) -> dict[str, str]:
+        """Hand over one mail by LMTP as an MTA does; return the answer to each recipient: ``250 2.0.0 … Saved``.
+
+        Dovecot answers after the notify endpoint did, or when it gave up on it: call it from a thread when that
+        endpoint runs in this event loop.
+        """
+        content = message if isinstance(message, bytes) else message.as_bytes()
+        lines = re.sub(rb"\r\n|\r|\n", b"\r\n", content).removesuffix(b"\r\n")
+        with smtplib.LMTP(HOST, self.lmtp_port, timeout=_TALK_LIMIT_S) as lmtp:
+            lmtp.ehlo()
+            lmtp.mail("sender@example.com")
+            answers = {recipient: lmtp.rcpt(recipient) for recipient in recipients}
+            accepted = [recipient for recipient, (code, _) in answers.items() if code == 250]
+            if accepted:
+                lmtp.docmd("DATA")
+                lmtp.send(re.sub(rb"(?m)^\.", b"..", lines) + b"\r\n.\r\n")
+                # One answer for each recipient (RFC 2033 4.2), where smtplib's own data() would read a single one.
+                answers.update({recipient: lmtp.getreply() for recipient in accepted})
+        return {recipient: f"{code} {text.decode()}" for recipient, (code, text) in answers.items()}
+
+    def _set_metadata(self, login: str, value: str) -> None:
+        with imaplib.IMAP4(HOST, self.imap_port, timeout=_TALK_LIMIT_S) as imap:
+            imap.login(login, PASSWORD)
+            status, lines = imap.xatom("SETMETADATA", '""', f"({REGISTRATION_ENTRY} {value})")
+            if status != "OK":
+                raise DovecotError(f"SETMETADATA for {login}: {status} {lines!r}")
+
+    def _config(self, folder: Path) -> str:
+        is_root = os.getuid() == 0
+        owner = "nobody" if is_root else pwd.getpwuid(os.getuid()).pw_name
+        group = "nogroup" if is_root else grp.getgrgid(os.getgid()).gr_name
+        users = {"default_internal_user": owner, "default_login_user": owner, "default_internal_group": group}
+        if is_root:
+            shutil.chown(folder / "mail", owner, group)
+        return _CONFIG.format(
+            folder=folder,
+            unprivileged="" if is_root else "\n".join(f"{key} = {value}" for key, value in users.items()),
+            chroot="" if is_root else "  chroot =",
+            owner=owner,
+            group=group,
+            location=_LOCATIONS[self._storage],
+            drivers="\n".join(
+                f"  push_notification_driver{number if number > 1 else ''} = {driver}"
+                for number, driver in enumerate(self._drivers, 1)
+            ),
+            imap_port=self.imap_port,
+            lmtp_port=self.lmtp_port,
+        )
+
+    @staticmethod
+    def _listens_soon(process: subprocess.Popen[bytes], folder: Path) -> bool:
+        deadline = time.monotonic() + _START_LIMIT_S
+        while time.monotonic() < deadline and process.poll() is None:
+            if (folder / "run/master.pid").exists():  # written once every socket listens
+                return True
+            time.sleep(0.005)
+        return False
+
+
+class MakeDovecot:
+    """Starts Dovecots whose new mails are told to ``notify_url``, which may carry login and password."""
+
+    def __init__(self, running: contextlib.ExitStack) -> None:
+        self._running = running
+
+    def __call__(
+        self,
+        notify_url: str,
+        *,
+        is_user_from_metadata: bool = True,
+        timeout_ms: int = 2000,
+        storage: Literal["sdbox", "maildir"] = "sdbox",
+    ) -> Dovecot:
+        """Return it running; it stops when the stack is left."""
+        driver = Driver(notify_url, is_user_from_metadata=is_user_from_metadata, timeout_ms=timeout_ms)
+        return self._running.enter_context(Dovecot(driver, storage=storage))
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it ended by itself
+        os.killpg(process.pid, number)
+
+
+def _program() -> str:
+    # Debian keeps it in /usr/sbin, which is not on everybody's PATH.
+    path = shutil.which("dovecot", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
+    if path is None:
+        raise DovecotError("no program 'dovecot': install dovecot-core, dovecot-imapd and dovecot-lmtpd")
+    return path
+
+
+def _new_folder() -> Path:
+    # Not pytest's tmp_path: mail processes run as another user and must get through, and socket paths are short.
+    folder = Path(tempfile.mkdtemp(prefix="oxpushctl-dovecot-", dir="/tmp"))
+    folder.chmod(0o755)
+    for name in ("run", "state", "mail"):
+        (folder / name).mkdir()
+    return folder
