@@ -1,0 +1,36 @@
+"""Read a configuration file: a regular one, within a bound, never waiting for a pipe's other end."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from oxpushctl.errors import MissingFile
+
+_LIMIT = 4 * 1024 * 1024
+
+
+def read_file(path: Path, limit: int = _LIMIT) -> bytes:
+    """Return the bytes of a regular file of at most ``limit`` bytes; ``MissingFile`` says why there are none."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise MissingFile("is not a regular file")
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise MissingFile(f"cannot be read: {error.strerror}") from error
+    except ValueError as error:  # a NUL or a lone surrogate in the path
+        raise MissingFile("cannot be read: not a path") from error
+    if len(data) > limit:
+        raise MissingFile(f"is larger than {limit} bytes")
+    return data
+
+
+def exists(path: Path) -> bool:
+    """Tell whether a file is there, of whatever readability; a path that cannot be one is not there."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False

@@ -1,0 +1,172 @@
+"""Read the client options: the YAML files of OX 7.x and the folder ``pushClientConfig`` of OX 8.x."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Set
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from oxpushctl.config import yaml_file
+from oxpushctl.config.files import read_file
+from oxpushctl.config.finding import Finding, Reach, Severity
+from oxpushctl.config.options import ApnsOptions, ClientOptions, FcmOptions
+from oxpushctl.config.options_section import YAML_BOOLEAN, OptionsSection
+from oxpushctl.config.property import choice
+from oxpushctl.config.source import names_in
+from oxpushctl.config.yaml_file import Problem
+from oxpushctl.errors import MissingFile
+
+UNIFIED_FOLDER = "pushClientConfig"
+FACADE_CLIENTS_FILE = "pns-mobile-api-facade-clients.yml"
+_APNS_FILES = {"pns-apns-options.yml": "apn", "pns-apns_http2-options.yml": "apns_http2"}
+_GCM_FILE = "pns-gcm-options.yml"
+_LIMIT = 1024 * 1024
+
+_APNS_OPTIONS = frozenset(
+    {"enabled", "authtype", "topic", "keystore", "password", "privatekey", "keyid", "teamid", "production"}
+)
+_FCM_OPTIONS = frozenset({"enabled", "keyPath", "key"})
+_FACADE_OPTIONS = frozenset({"enabled", "description"})
+_TYPE = "_type"
+# What the id of an 8.x push client ends in, and its transport, by its type.
+_UNIFIED = {"apn": ("-ios", "apn"), "fcm": ("-android", "gcm")}
+_SUFFIXES = ("-ios", "-android")
+_AUTHTYPE = choice("certificate", "jwt")
+
+_NO_KEY = "legacy FCM server keys are void: Google switched their protocol off in 2024"
+_NO_KEY_HINT = "create a service account key (JSON) in the Firebase console and name its file with keyPath"
+
+
+@dataclass(frozen=True, slots=True)
+class OptionsReading:
+    """What all options files say; the findings name the clients that are out of service."""
+
+    clients: list[ClientOptions] = field(default_factory=list)
+    facade_clients: set[str] = field(default_factory=set)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def read_options(etc: Path) -> OptionsReading:
+    """Read all options files that are there; what is wrong with one client or file leaves the others alone."""
+    reading = OptionsReading()
+    for name, switch in _APNS_FILES.items():
+        reading.clients.extend(_apns(section, switch) for section in _read(etc, name, "apn", reading.findings))
+    reading.clients.extend(_fcm(section) for section in _read(etc, _GCM_FILE, "gcm", reading.findings))
+    for name in _unified_files(etc, reading.findings):
+        clients = (_unified(section) for section in _read(etc, name, "", reading.findings))
+        reading.clients.extend(client for client in clients if client is not None)
+    for section in _read(etc, FACADE_CLIENTS_FILE, "", reading.findings):
+        section.check_names(_FACADE_OPTIONS)
+        if section.value("enabled", YAML_BOOLEAN, True):
+            reading.facade_clients.add(section.client)
+    return reading
+
+
+def _unified_files(etc: Path, findings: list[Finding]) -> list[str]:
+    folder = etc / UNIFIED_FOLDER
+    if not os.path.lexists(folder):
+        return []
+    try:
+        return [f"{UNIFIED_FOLDER}/{name}" for name in names_in(folder, ".yml", ".yaml")]
+    except MissingFile as error:
+        findings.append(Finding(Severity.ERROR, Reach.CLIENT, "OXP001", str(error), file=UNIFIED_FOLDER))
+        return []
+
+
+def _read(etc: Path, name: str, transport: str, findings: list[Finding]) -> list[OptionsSection]:
+    """Return the sections of a file; none when it is not there."""
+    path = etc / name
+    if not os.path.lexists(path):
+        return []
+    try:
+        sections, problems = yaml_file.parse(read_file(path, _LIMIT))
+    except MissingFile as error:
+        findings.append(Finding(Severity.ERROR, Reach.CLIENT, "OXP001", str(error), file=name, transport=transport))
+        return []
+    findings += (_finding(problem, name, transport) for problem in problems)
+    return [
+        OptionsSection(etc, name, section, _client(name, section.name), transport, findings) for section in sections
+    ]
+
+
+def _finding(problem: Problem, file: str, transport: str) -> Finding:
+    return Finding(
+        Severity.ERROR,
+        Reach.CLIENT,
+        problem.code,
+        problem.message,
+        problem.hint,
+        file=file,
+        line=problem.line,
+        column=problem.column,
+        key=f"{problem.section}.{problem.option}" if problem.option else problem.section,
+        client=_client(file, problem.section),
+        transport=transport,
+    )
+
+
+def _client(file: str, section: str) -> str:
+    """Return the client that a section is about: the id of an 8.x push client ends in its system."""
+    if not file.startswith(UNIFIED_FOLDER):
+        return section
+    return next((section.removesuffix(suffix) for suffix in _SUFFIXES if section.endswith(suffix)), section)
+
+
+def _unified(section: OptionsSection) -> ClientOptions | None:
+    """Read an 8.x push client: its type says which transport it is for, and its suffix must agree."""
+    kind = section.text(_TYPE)
+    if kind not in _UNIFIED:
+        message = "is neither apn nor fcm" if kind else "_type must be set, to apn or fcm"
+        section.tell(Severity.ERROR, "OXP206", message, option=section.option(_TYPE))
+        return None
+    suffix, transport = _UNIFIED[kind]
+    if not section.section.name.endswith(suffix):
+        message = f"is no mail app's: the id of a client of type {kind} ends in {suffix}"
+        section.tell(Severity.WARNING, "OXP207", message)
+        return None
+    typed = replace(section, transport=transport)
+    return _apns(typed, "apn", {_TYPE}) if kind == "apn" else _fcm(typed, {_TYPE})
+
+
+def _apns(section: OptionsSection, switch: str, more: Set[str] = frozenset()) -> ApnsOptions:
+    section.check_names(_APNS_OPTIONS | more)
+    is_enabled = section.value("enabled", YAML_BOOLEAN, True)
+    assumed = "jwt" if section.text("privatekey") else "certificate"
+    authtype = section.value("authtype", _AUTHTYPE, "" if section.option("authtype") else assumed)
+    if is_enabled and authtype == "jwt":
+        section.require("privatekey", "keyid", "teamid", "topic", why="for authtype jwt")
+    elif is_enabled and authtype == "certificate":
+        section.require("keystore", why="for authtype certificate")
+    return ApnsOptions(
+        client=section.client,
+        origin=section.origin,
+        authtype=authtype or assumed,
+        topic=section.text("topic"),
+        keystore=section.path("keystore", must_exist=is_enabled and authtype == "certificate"),
+        password=section.text("password"),
+        privatekey=section.path("privatekey", must_exist=is_enabled and authtype == "jwt"),
+        keyid=section.text("keyid"),
+        teamid=section.text("teamid"),
+        is_production=section.value("production", YAML_BOOLEAN, True),
+        is_enabled=is_enabled,
+        switch=switch,
+    )
+
+
+def _fcm(section: OptionsSection, more: Set[str] = frozenset()) -> FcmOptions:
+    section.check_names(_FCM_OPTIONS | more)
+    is_enabled = section.value("enabled", YAML_BOOLEAN, True)
+    legacy_key = section.option("key")
+    if legacy_key and section.option("keyPath"):
+        section.tell(Severity.WARNING, "OXP209", _NO_KEY, "remove this line, keyPath is used", legacy_key)
+    elif legacy_key and is_enabled:
+        section.tell(Severity.ERROR, "OXP209", _NO_KEY, _NO_KEY_HINT, legacy_key)
+    elif is_enabled:
+        section.require("keyPath", why="to the path of a Google service account's JSON")
+    return FcmOptions(
+        client=section.client,
+        origin=section.origin,
+        key_path=section.path("keyPath", must_exist=is_enabled),
+        is_enabled=is_enabled,
+    )

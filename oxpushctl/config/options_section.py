@@ -1,0 +1,125 @@
+"""One client's section of an options file while it is read: values by kind, and findings with their place."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from oxpushctl.config.files import exists
+from oxpushctl.config.finding import Finding, Reach, Severity
+from oxpushctl.config.property import Kind
+from oxpushctl.config.settings import Origin
+from oxpushctl.config.yaml_file import Option, Section
+
+T = TypeVar("T")
+
+# Names of Kubernetes secrets, and the option that takes their place.
+_KUBERNETES = {"keystoreId": "keystore", "privatekeyId": "privatekey"}
+_TRUE = frozenset({"true", "yes", "on"})
+_FALSE = frozenset({"false", "no", "off"})
+
+
+def _yaml_boolean(text: str) -> bool:
+    lowered = text.lower()
+    if lowered not in _TRUE | _FALSE:
+        raise ValueError
+    return lowered in _TRUE
+
+
+YAML_BOOLEAN: Kind[bool] = Kind("boolean", "true or false", _yaml_boolean)
+
+
+@dataclass(frozen=True, slots=True)
+class OptionsSection:
+    """The options of ``client`` on ``transport`` (``apn``, ``gcm`` or neither); what is wrong goes to ``findings``."""
+
+    etc: Path
+    file: str
+    section: Section
+    client: str
+    transport: str
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def origin(self) -> Origin:
+        """Where the section begins."""
+        return Origin(self.file, self.section.line, self.section.column)
+
+    def tell(self, severity: Severity, code: str, message: str, hint: str = "", option: Option | None = None) -> None:
+        """Keep a finding about the client, or about one of its options."""
+        place: Option | Section = option or self.section
+        self.findings.append(
+            Finding(
+                severity,
+                Reach.CLIENT,
+                code,
+                message,
+                hint,
+                file=self.file,
+                line=place.line,
+                column=place.column,
+                key=f"{self.section.name}.{option.name}" if option else self.section.name,
+                client=self.client,
+                transport=self.transport,
+            )
+        )
+
+    def option(self, name: str) -> Option | None:
+        """Return an option that has a text."""
+        return next((option for option in self.section.options if option.name == name and option.text), None)
+
+    def text(self, name: str) -> str | None:
+        """Return an option's text as it was written."""
+        option = self.option(name)
+        return option.text if option else None
+
+    def value(self, name: str, kind: Kind[T], default: T) -> T:
+        """Return an option's value, or the default when it is not set or not of its kind."""
+        option = self.option(name)
+        if option is None or option.text is None:
+            return default
+        try:
+            return kind.parse(option.text)
+        except ValueError:
+            self.tell(Severity.ERROR, "OXP204", f"'{option.text[:60]}' is not {kind.wanted}", option=option)
+            return default
+
+    def path(self, name: str, *, must_exist: bool) -> Path | None:
+        """Return the file that an option names, relative to the etc folder."""
+        option = self.option(name)
+        if option is None or option.text is None:
+            return None
+        path = self.etc / option.text
+        if must_exist and not exists(path):
+            self.tell(Severity.ERROR, "OXP301", f"there is no file {path}", option=option)
+        return path
+
+    def require(self, *names: str, why: str) -> None:
+        """Tell which of the options are not set, nor meant by a name that nobody knows."""
+        meant = {_meant(option.name, names) for option in self.section.options if option.name not in names}
+        missing = [name for name in names if self.option(name) is None and name not in meant]
+        if missing:
+            self.tell(Severity.ERROR, "OXP205", f"{' and '.join(missing)} must be set {why}")
+
+    def check_names(self, known: Collection[str]) -> None:
+        """Tell which options nobody reads."""
+        for option in self.section.options:
+            if option.name in known:
+                continue
+            if option.name in _KUBERNETES:
+                hint = f"put the secret into a file and name that with {_KUBERNETES[option.name]}"
+                self.tell(Severity.ERROR, "OXP208", "secrets are not taken from Kubernetes", hint, option)
+                continue
+            meant = _meant(option.name, known)
+            hint = f"did you mean {meant}?" if meant else f"known are {', '.join(sorted(known))}"
+            self.tell(Severity.ERROR, "OXP203", "is not an option", hint, option)
+
+
+def _meant(name: str, known: Collection[str]) -> str:
+    """Return the option that a wrong name was probably meant to be, or nothing."""
+    if name in _KUBERNETES:
+        return _KUBERNETES[name]
+    return next(iter(difflib.get_close_matches(name, known, n=1)), "")

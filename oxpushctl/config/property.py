@@ -1,0 +1,142 @@
+"""The row of the property table: what a key means, how its text is read, what it is when unset."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+from urllib.parse import urlsplit
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[T_co]):
+    """How a text becomes a value; ``parse`` raises ``ValueError`` and ``wanted`` completes "… is not …"."""
+
+    name: str
+    wanted: str
+    parse: Callable[[str], T_co]
+
+
+@dataclass(frozen=True, slots=True)
+class Property(Generic[T_co]):
+    """One row: ``file`` is where the key customarily stands, ``qualifiers`` what may follow the key.
+
+    ``has_effect`` is false for what is read by the middleware only and accepted here. ``aliases`` are other spellings
+    of the key; ``default_text`` says what the default is where that depends on the machine.
+    """
+
+    key: str
+    kind: Kind[T_co]
+    default: T_co
+    file: str
+    doc: str
+    since: str = ""
+    is_reloadable: bool = False
+    is_secret: bool = False
+    qualifiers: tuple[str, ...] = ()
+    has_effect: bool = True
+    aliases: tuple[str, ...] = ()
+    default_text: str = ""
+
+
+_UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _boolean(text: str) -> bool:
+    lowered = text.lower()
+    if lowered not in ("true", "false"):
+        raise ValueError
+    return lowered == "true"
+
+
+def _natural(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise ValueError
+    return int(text)
+
+
+def _duration_s(text: str) -> float:
+    match = re.fullmatch(r"([0-9]{1,12})(ms|s|m|h|d)", text)
+    if match is None:
+        raise ValueError
+    return int(match[1]) * _UNITS_S[match[2]]
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part for part in (piece.strip() for piece in text.split(",")) if part)
+
+
+def _patterns(text: str) -> tuple[str, ...]:
+    return tuple(part for part in (piece.strip('"') for piece in _listed(text)) if part)
+
+
+_HOST = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\])"
+_HOST_PORT = re.compile(rf"{_HOST}:(?P<port>[0-9]{{1,5}})")
+_MAIL_SERVER = re.compile(rf"(?:imaps?://)?{_HOST}(?::(?P<port>[0-9]{{1,5}}))?/?")
+_MAX_PORT = 65535
+
+
+def _check_port(match: re.Match[str] | None) -> None:
+    if match is None or int(match["port"] or 0) > _MAX_PORT:
+        raise ValueError
+
+
+def _addresses(text: str) -> tuple[str, ...]:
+    addresses = _listed(text)
+    for address in addresses:
+        if not address.startswith("unix:/"):
+            _check_port(_HOST_PORT.fullmatch(address))
+    return addresses
+
+
+def _mail_server(text: str) -> str:
+    _check_port(_MAIL_SERVER.fullmatch(text))
+    return text
+
+
+def _server_url(scheme: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        parts = urlsplit(text)
+        # Reading the port is what makes urlsplit look at it.
+        if parts.scheme != scheme or not parts.hostname or parts.port == 0 or parts.path.strip("/") or parts.query:
+            raise ValueError
+        return text.rstrip("/")
+
+    return parse
+
+
+def _url(text: str) -> str:
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text):
+        raise ValueError
+    return text
+
+
+def choice(*values: str) -> Kind[str]:
+    """One word of several, case ignored."""
+
+    def parse(text: str) -> str:
+        if text.lower() not in values:
+            raise ValueError
+        return text.lower()
+
+    return Kind("choice", values[0] if len(values) == 1 else "one of " + ", ".join(values), parse)
+
+
+TEXT: Kind[str] = Kind("text", "text", str)
+BOOLEAN: Kind[bool] = Kind("boolean", "true or false", _boolean)
+NATURAL: Kind[int] = Kind("number", "a whole number", _natural)
+MILLISECONDS: Kind[int] = Kind("milliseconds", "milliseconds", _natural)
+DURATION: Kind[float] = Kind("duration", "a duration such as 500ms, 5s, 10m, 4h or 30d", _duration_s)
+TEXTS: Kind[tuple[str, ...]] = Kind("list", "a comma-separated list", _listed)
+PATTERNS: Kind[tuple[str, ...]] = Kind("patterns", "a comma-separated list of patterns", _patterns)
+ADDRESSES: Kind[tuple[str, ...]] = Kind(
+    "addresses", "a comma-separated list of host:port, [::1]:port or unix:/path", _addresses
+)
+MAIL_SERVER: Kind[str] = Kind("mail server", "host, host:port, imap://host:port or imaps://host:port", _mail_server)
+ENDPOINT: Kind[str] = Kind("endpoint", "https://host:port", _server_url("https"))
+PROXY_URL: Kind[str] = Kind("proxy", "http://host:port", _server_url("http"))
+URL: Kind[str] = Kind("url", "a URL such as sqlite:////var/lib/oxpushctl/oxpushctl.db", _url)

@@ -1,0 +1,141 @@
+"""Where settings are written: files, systemd's credentials, the environment and ``-o``, each as entries."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from oxpushctl.config import properties_file, table
+from oxpushctl.config.entry import Entry
+from oxpushctl.config.files import read_file
+from oxpushctl.config.finding import Finding, Reach, Severity
+from oxpushctl.config.properties import TABLE
+from oxpushctl.config.property import PROXY_URL, URL, Property
+from oxpushctl.config.settings import Origin
+from oxpushctl.errors import BadUsage, MissingFile
+from oxpushctl.model import NEW_MAIL
+
+ENVIRONMENT = "environment"
+OPTION = "-o"
+_PREFIX = "OXPUSHCTL_"
+_NO_PROPERTY = frozenset({"OXPUSHCTL_ETC"})
+
+
+def read_folder(etc: Path) -> tuple[list[Entry], list[Finding]]:
+    """Return what the ``*.properties`` directly in a folder say, files in the order of their names."""
+    entries: list[Entry] = []
+    findings: list[Finding] = []
+    for name in names_in(etc, ".properties"):
+        try:
+            data = read_file(etc / name)
+        except MissingFile as error:
+            findings.append(Finding(Severity.ERROR, Reach.ENGINE, "OXP001", str(error), file=name))
+            continue
+        found, told = properties_file.parse(data, name)
+        entries += found
+        findings += told
+    return entries, findings
+
+
+def names_in(folder: Path, *endings: str) -> list[str]:
+    """Return the names of a folder's files with an ending, sorted; hidden files are an editor's, not ours.
+
+    ``MissingFile`` says why the folder cannot be read.
+    """
+    try:
+        with os.scandir(folder) as found:
+            names = [item.name for item in found if item.name.endswith(endings) and not item.is_dir()]
+    except OSError as error:
+        raise MissingFile(f"cannot be read: {error.strerror}") from error
+    return sorted(name for name in names if not name.startswith("."))
+
+
+def read_credentials(environ: Mapping[str, str]) -> list[Entry]:
+    """Return the secrets that systemd hands over: a file named for its key in ``$CREDENTIALS_DIRECTORY``."""
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    if not folder:
+        return []
+    paths = (Path(folder, row.key) for row in TABLE if row.is_secret)
+    there = (path for path in paths if os.path.lexists(path))
+    return [Entry(path.name + table.FILE_SUFFIX, str(path), Origin(str(path))) for path in there]
+
+
+def read_environment(
+    environ: Mapping[str, str], clients: Iterable[str], written: Iterable[str]
+) -> tuple[list[Entry], list[Finding]]:
+    """Return what ``OXPUSHCTL_<KEY>`` variables say.
+
+    A variable's name does not tell dots and hyphens apart, so it is compared with the names that can be meant:
+    all keys, these for every known client, and the keys ``written`` in files.
+    """
+    keys_of = _keys_by_variable(clients, written)
+    entries: list[Entry] = []
+    findings: list[Finding] = []
+    for variable in sorted(environ):
+        if not variable.startswith(_PREFIX) or variable in _NO_PROPERTY:
+            continue
+        keys = sorted(keys_of.get(variable, ()))
+        if len(keys) == 1:
+            entries.append(Entry(keys[0], environ[variable].strip(), Origin(ENVIRONMENT)))
+            findings += _secret_in_environment(keys[0], environ[variable], variable)
+        elif keys:
+            message = f"{variable} can mean {' or '.join(keys)}"
+            findings.append(_told(Severity.ERROR, "OXP004", message, "set it in a file or with -o"))
+        else:
+            close = difflib.get_close_matches(variable, keys_of, n=1, cutoff=0.8)
+            hint = f"did you mean {close[0]}?" if close else "the case is that of the key"
+            findings.append(_told(Severity.WARNING, "OXP005", f"{variable} is no property's variable", hint))
+    return entries, findings
+
+
+def read_overrides(overrides: Sequence[str]) -> list[Entry]:
+    """Return what ``-o KEY=VALUE`` says; a secret on a command line is refused, everybody could read it there."""
+    entries = []
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        match = table.find(key.strip())
+        if not equals:
+            raise BadUsage("-o wants KEY=VALUE")
+        if match and not match.is_file and holds_secret(match.row, text):
+            raise BadUsage(f"-o {key}: a secret is not given on the command line (use {match.row.key}.file=/path)")
+        entries.append(Entry(key.strip(), text.strip(), Origin(OPTION)))
+    return entries
+
+
+def holds_secret(row: Property[object], text: str) -> bool:
+    """Tell whether a value must not be shown: a URL without user and query holds no password."""
+    return row.is_secret and text != "" and (row.kind not in (URL, PROXY_URL) or "@" in text or "?" in text)
+
+
+def _keys_by_variable(clients: Iterable[str], written: Iterable[str]) -> dict[str, set[str]]:
+    keys = set(written)
+    names = set(clients)
+    for row in TABLE:
+        keys |= {row.key, *row.aliases}
+        if row.is_secret:
+            keys.add(row.key + table.FILE_SUFFIX)
+        if row.qualifiers:
+            keys |= {f"{row.key}.{client}" for client in names}
+        if "topic" in row.qualifiers:
+            keys |= {f"{row.key}.{client}.{NEW_MAIL}" for client in names}
+    by_variable: defaultdict[str, set[str]] = defaultdict(set)
+    for key in keys:
+        by_variable[_PREFIX + re.sub(r"[^A-Za-z0-9]", "_", key)].add(key)
+    return by_variable
+
+
+def _secret_in_environment(key: str, text: str, variable: str) -> list[Finding]:
+    match = table.find(key)
+    if match is None or match.is_file or not holds_secret(match.row, text):
+        return []
+    message = f"{variable} holds a secret, which other processes may read"
+    hint = f"use {match.row.key}.file=/path or systemd's LoadCredential"
+    return [_told(Severity.WARNING, "OXP006", message, hint, match.row.key)]
+
+
+def _told(severity: Severity, code: str, message: str, hint: str, key: str = "") -> Finding:
+    return Finding(severity, Reach.ENGINE, code, message, hint, file=ENVIRONMENT, key=key)

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from oxpushctl.config import reading
+from oxpushctl.config.properties import DELAY_DURATION, GCM_ENABLED, PASSCRYPT, PUSH_CONTENT, REST_PASSWORD
+from oxpushctl.config.settings import Origin
+from oxpushctl.errors import BadUsage, MissingFile
+from oxpushctl.model import NEW_MAIL
+from tests.config import folders
+
+_KEY = DELAY_DURATION.key
+_VARIABLE = "OXPUSHCTL_com_openexchange_pns_delayDuration"
+_FILE = {"pns.properties": f"\n{_KEY}=2\n"}
+
+
+@pytest.mark.parametrize(
+    ("files", "environ", "overrides", "value", "origin"),
+    [
+        ({}, {}, (), 1000, None),
+        (_FILE, {}, (), 2, Origin("pns.properties", 2, 1)),
+        (_FILE, {_VARIABLE: "3"}, (), 3, Origin("environment")),
+        (_FILE, {_VARIABLE: "3"}, (f"{_KEY}=4",), 4, Origin("-o")),
+        (_FILE, {}, (f"{_KEY}=4", f"{_KEY}=5"), 5, Origin("-o")),
+    ],
+)
+def test_later_sources_win(
+    tmp_path: Path,
+    files: dict[str, str | bytes],
+    environ: dict[str, str],
+    overrides: tuple[str, ...],
+    value: int,
+    origin: Origin | None,
+) -> None:
+    """Defaults, files, environment, -o: and where the value came from is kept."""
+    settings = folders.read(tmp_path, files, environ=environ, overrides=overrides).settings
+    assert (settings[DELAY_DURATION], settings.origin(DELAY_DURATION)) == (value, origin)
+
+
+def test_an_overridden_line_is_checked(tmp_path: Path) -> None:
+    """What is hidden today comes to light some day."""
+    files = {"pns.properties": f"{_KEY}=5s\n"}
+    configuration = folders.read(tmp_path, files, overrides=(f"{_KEY}=5",))
+    assert [found.line for found in configuration.engine_errors] == [1]
+    assert configuration.settings[DELAY_DURATION] == 5
+
+
+def test_the_most_specific_name_wins(tmp_path: Path) -> None:
+    """KEY.client.topic goes before KEY.client, and that before KEY."""
+    files = {
+        "pns.properties": f"{GCM_ENABLED.key}=false\n"
+        f"{GCM_ENABLED.key}.a.b=true\n"
+        f"{GCM_ENABLED.key}.a.b.ox\\:mail\\:new=false\n"
+    }
+    settings = folders.read(tmp_path, files).settings
+    asked = (("x", NEW_MAIL), ("a.b", "ox:calendar"), ("a.b", NEW_MAIL))
+    assert [settings.qualified(GCM_ENABLED, *names) for names in asked] == [False, True, False]
+
+
+def test_a_variable_may_name_a_client(tmp_path: Path) -> None:
+    """A variable's name has no dots or hyphens, so it is matched against the clients that there are."""
+    files = {"pns-gcm-options.yml": "my-app: {enabled: false}\n"}
+    configuration = folders.read(tmp_path, files, environ={"OXPUSHCTL_oxpushctl_push_content_my_app": "none"})
+    assert configuration.settings.qualified(PUSH_CONTENT, "my-app") == "none"
+
+
+def test_a_variable_that_can_mean_two_clients_is_an_error(tmp_path: Path) -> None:
+    """Nothing is guessed."""
+    files = {"pns-gcm-options.yml": "my-app: {enabled: false}\nmy.app: {enabled: false}\n"}
+    configuration = folders.read(tmp_path, files, environ={"OXPUSHCTL_oxpushctl_push_content_my_app": "none"})
+    assert [found.code for found in configuration.engine_errors] == ["OXP004"]
+    assert configuration.settings.qualified(PUSH_CONTENT, "my-app") == "subject"
+
+
+def test_a_variable_in_the_wrong_case_is_told(tmp_path: Path) -> None:
+    """The case is that of the key."""
+    configuration = folders.read(tmp_path, environ={_VARIABLE.upper(): "3", "OXPUSHCTL_ETC": "/x"})
+    assert [found.code for found in configuration.findings if found.file] == ["OXP005"]
+
+
+@pytest.mark.parametrize(
+    "override", ["oxpushctl.push.content", f"{PASSCRYPT.key}=sesame", "oxpushctl.proxy=http://u:p@h"]
+)
+def test_overrides_that_cannot_be_meant_are_usage_errors(tmp_path: Path, override: str) -> None:
+    """No value, or a secret that everybody could read in the process list: exit code 2."""
+    with pytest.raises(BadUsage) as raised:
+        folders.read(tmp_path, overrides=(override,))
+    assert raised.value.exit_code == 2
+    assert "sesame" not in str(raised.value)
+
+
+def test_a_url_without_a_password_may_be_given_by_option(tmp_path: Path) -> None:
+    """Only what is a secret is refused."""
+    configuration = folders.read(tmp_path, overrides=("oxpushctl.database.url=sqlite:////tmp/x.db",))
+    assert configuration.database_url == "sqlite:////tmp/x.db"
+
+
+def test_an_unknown_override_is_told(tmp_path: Path) -> None:
+    """Whoever writes -o means something by it, whatever the key begins with."""
+    configuration = folders.read(tmp_path, overrides=("delayDuration=5",))
+    assert [(found.code, found.file) for found in configuration.findings if found.file] == [("OXP101", "-o")]
+
+
+@pytest.mark.parametrize(
+    ("files", "environ", "told"),
+    [
+        ({"server.properties": f"{REST_PASSWORD.key}=sesame"}, {}, set()),
+        ({"server.properties": f"{REST_PASSWORD.key}.file=secret", "secret": "sesame\n"}, {}, set()),
+        ({}, {"OXPUSHCTL_com_openexchange_rest_services_basic_auth_password": "sesame"}, {"OXP006"}),
+        ({"secret": "sesame"}, {"OXPUSHCTL_com_openexchange_rest_services_basic_auth_password_file": "secret"}, set()),
+        ({f"run/{REST_PASSWORD.key}": "sesame\n"}, {"CREDENTIALS_DIRECTORY": "ETC/run"}, set()),
+    ],
+    ids=["file", "file of its own", "environment", "file named in the environment", "systemd"],
+)
+def test_a_secret_comes_from_elsewhere(
+    tmp_path: Path,
+    files: dict[str, str | bytes],
+    environ: dict[str, str],
+    told: set[str],
+) -> None:
+    """Every way to hand a secret over ends in the same setting; the environment is warned of."""
+    environ = {name: text.replace("ETC", str(tmp_path)) for name, text in environ.items()}
+    configuration = folders.read(tmp_path, files, environ=environ)
+    assert configuration.settings[REST_PASSWORD] == "sesame"
+    assert folders.codes(configuration) - {"OXP305"} == told
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """Exit code 66, and what helps."""
+    with pytest.raises(MissingFile, match=r"nowhere.*demo") as raised:
+        reading.read(tmp_path / "nowhere", environ={}, overrides=())
+    assert raised.value.exit_code == 66
