@@ -1,0 +1,34 @@
+"""What may be stored: checks that every store makes before it writes, with words for whoever gave the value."""
+
+from __future__ import annotations
+
+from oxpushctl.errors import BadData
+from oxpushctl.model import PushUser
+
+_LARGEST_ID = 2**32 - 1
+
+
+def is_possible(user: PushUser) -> bool:
+    """Tell whether a context and user id fit their columns."""
+    return 1 <= user.context <= _LARGEST_ID and 1 <= user.user <= _LARGEST_ID
+
+
+def check_user(user: PushUser) -> None:
+    """Refuse a context or user id that no installation has."""
+    for name, number in (("context", user.context), ("user", user.user)):
+        if not 1 <= number <= _LARGEST_ID:
+            raise BadData(f"{name} {number} is not a number from 1 to {_LARGEST_ID}")
+
+
+def check_text(name: str, text: str, longest: int, charset: str = "utf-8") -> None:
+    """Refuse a text that is empty, longer than its column, not of its character set, or not printable."""
+    if not text:
+        raise BadData(f"{name} is empty")
+    if len(text) > longest:
+        raise BadData(f"{name} has {len(text)} characters, {longest} are possible")
+    try:
+        text.encode(charset)
+    except UnicodeEncodeError as error:
+        raise BadData(f"{name} has a character that cannot be stored (the {error.start + 1}th)") from None
+    if not text.isprintable():
+        raise BadData(f"{name} has a control character")
