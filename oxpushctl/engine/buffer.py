@@ -1,0 +1,108 @@
+"""Debounce of identical notifications: the first leaves at once, repeats within the window are swallowed.
+
+::
+
+    offered   A . A . . A               B(no uid) . B . B
+    sent      A                         B . . . . . . . . . . B
+              |-delay-|                 |-delay-| extended by each repeat, never beyond max delay
+
+Two notifications are identical when user, topic and all message data are equal, as with the middleware. Repeats that
+carry no uid may be different mails that merely look alike, so one more leaves when their window ends.
+"""
+
+from __future__ import annotations
+
+import enum
+import heapq
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from oxpushctl.model import Notification
+
+
+class Decision(enum.Enum):
+    """What becomes of a notification that was offered."""
+
+    SEND = "send"
+    SWALLOW = "swallow"
+    HOLD = "hold"
+
+
+@dataclass(slots=True)
+class _Window:
+    until: float
+    limit: float
+    held: Notification | None = None
+
+
+def _identity(notification: Notification) -> Hashable:
+    return notification.user, notification.topic, tuple(notification.data.items())
+
+
+class Buffer:
+    """The open windows; times are the caller's monotonic seconds, a ``max_delay_s`` of 0 sets no limit."""
+
+    def __init__(self, delay_s: float, max_delay_s: float) -> None:
+        self._windows: dict[Hashable, _Window] = {}
+        self._ends: list[tuple[float, int, Hashable]] = []
+        self._count = 0
+        self.set_delays(delay_s, max_delay_s)
+
+    def set_delays(self, delay_s: float, max_delay_s: float) -> None:
+        """Take other delays for the windows to come."""
+        self._delay_s = delay_s
+        self._max_delay_s = max_delay_s or float("inf")
+
+    def __len__(self) -> int:
+        return len(self._windows)
+
+    def offer(self, notification: Notification, now: float) -> Decision:
+        """Decide on a notification: send it, forget it as a repeat, or keep it here until ``leaving`` returns it."""
+        identity = _identity(notification)
+        window = self._windows.get(identity)
+        if window is None or (window.until <= now and window.held is None):
+            self._open(identity, now)
+            return Decision.SEND
+        window.until = min(now + self._delay_s, window.limit)
+        if window.held is None and "id" not in notification.data:
+            window.held = notification
+            return Decision.HOLD
+        return Decision.SWALLOW
+
+    def next_end(self) -> float | None:
+        """Return the time at which ``leaving`` is to be called next."""
+        return self._ends[0][0] if self._ends else None
+
+    def leaving(self, now: float) -> list[Notification]:
+        """Close the windows that have ended and return what they held back; each opens a window of its own."""
+        left: list[Notification] = []
+        while self._ends and self._ends[0][0] <= now:
+            _, _, identity = heapq.heappop(self._ends)
+            window = self._windows[identity]
+            if window.until > now:
+                self._push(window.until, identity)
+                continue
+            del self._windows[identity]
+            if window.held is not None:
+                left.append(window.held)
+                self._open(identity, now)
+        return left
+
+    def flush(self) -> list[Notification]:
+        """Close all windows at once and return what they held back."""
+        held = [window.held for window in self._windows.values() if window.held is not None]
+        self._windows.clear()
+        self._ends.clear()
+        return held
+
+    def _open(self, identity: Hashable, now: float) -> None:
+        if self._delay_s <= 0:
+            return
+        is_listed = identity in self._windows
+        self._windows[identity] = _Window(now + self._delay_s, now + self._max_delay_s)
+        if not is_listed:
+            self._push(now + self._delay_s, identity)
+
+    def _push(self, end: float, identity: Hashable) -> None:
+        self._count += 1
+        heapq.heappush(self._ends, (end, self._count, identity))

@@ -1,0 +1,63 @@
+"""Which transport and which generator serve a client's devices, and if none does, why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from oxpushctl.interfaces import MessageGenerator, Transport
+
+IsEnabled = Callable[[str, str, str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How messages of one client reach its devices on one transport."""
+
+    transport: Transport
+    generator: MessageGenerator
+
+
+@dataclass(frozen=True, slots=True)
+class NoRoute:
+    """Why a client's devices on a transport are not served."""
+
+    reason: str
+
+
+class Routes:
+    """All routes of one configuration; ``is_enabled`` answers for a client that is served, transport and topic."""
+
+    def __init__(
+        self, transports: Sequence[Transport], generators: Sequence[MessageGenerator], is_enabled: IsEnabled
+    ) -> None:
+        self._transports = {transport.name: transport for transport in transports}
+        self._generators = tuple(generators)
+        self._is_enabled = is_enabled
+        self._known: dict[tuple[str, str, str], Route | NoRoute] = {}
+
+    def find(self, client: str, transport: str, topic: str) -> Route | NoRoute:
+        """Return the route for a subscription, or why there is none."""
+        key = (client, transport, topic)
+        route = self._known.get(key)
+        if route is None:
+            route = self._look_up(client, transport, topic)
+            # Clients come from the database, topics from us: what is remembered stays as small as the table of clients.
+            self._known[key] = route
+        return route
+
+    async def aclose(self) -> None:
+        """Close the transports."""
+        for transport in self._transports.values():
+            await transport.aclose()
+
+    def _look_up(self, client: str, transport: str, topic: str) -> Route | NoRoute:
+        part = self._transports.get(transport)
+        if part is None or not part.serves(client):
+            return NoRoute(f"client {client} has no usable credentials for {transport}")
+        if not self._is_enabled(client, transport, topic):
+            return NoRoute(f"the transport {transport} is off for client {client}")
+        for generator in self._generators:
+            if generator.serves(client, transport):
+                return Route(part, generator)
+        return NoRoute(f"nobody writes messages for client {client} on {transport}")

@@ -1,0 +1,82 @@
+"""One push through the real path, told step by step: the same parts as the engine's, one device after the other.
+
+The five steps are those of a push's life: event, subscription, route, message, outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from oxpushctl import log
+from oxpushctl.engine.new_mail import notification_of
+from oxpushctl.engine.routes import NoRoute, Route, Routes
+from oxpushctl.model import MailEvent, Message, Outcome, Subscription
+
+Send = Callable[[Route, Message], Awaitable[Outcome | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: ``outcome`` is set with the last, ``is_blocked`` when the path ends here."""
+
+    name: str
+    text: str
+    is_blocked: bool = False
+    subscription: Subscription | None = None
+    message: Message | None = None
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How the one push is made; ``send`` makes the attempt or, for a dry run, returns ``None``."""
+
+    routes: Routes
+    max_age_s: float
+    send: Send
+    options: dict[str, str]
+
+    async def steps(self, event: MailEvent, subscriptions: Sequence[Subscription]) -> AsyncIterator[Step]:
+        """Walk an event to each of the devices, and say what happens."""
+        notification = notification_of(event, self.max_age_s)
+        words = ", ".join(sorted(notification.data)) or "nothing"
+        yield Step("event", f"{notification.topic} for {event.user}, id {event.id}, says {words}")
+        if not subscriptions:
+            yield Step("subscription", f"no device of {event.user} is subscribed", is_blocked=True)
+        for subscription in subscriptions:
+            token = log.mask(subscription.token)
+            yield Step(
+                "subscription",
+                f"{subscription.client} on {subscription.transport}, token {token}",
+                subscription=subscription,
+            )
+            route = self.routes.find(subscription.client, subscription.transport, notification.topic)
+            if isinstance(route, NoRoute):
+                yield Step("route", route.reason, is_blocked=True, subscription=subscription)
+                continue
+            yield Step("route", f"{subscription.transport} is on, credentials are loaded", subscription=subscription)
+            message = route.generator.render(notification, subscription, route.transport.max_payload)
+            message = replace(message, options={**message.options, **self.options})
+            yield Step("message", _describe(message), subscription=subscription, message=message)
+            outcome = await self.send(route, message)
+            if outcome is not None:
+                yield Step("outcome", _explain(outcome), subscription=subscription, outcome=outcome)
+
+
+def _describe(message: Message) -> str:
+    options = " ".join(f"{name}={value}" for name, value in message.options.items())
+    return f"{len(message.payload)} bytes {options}\n{message.payload.decode()}"
+
+
+def _explain(outcome: Outcome) -> str:
+    parts = [outcome.verdict.value]
+    if outcome.status is not None:
+        parts.append(f"HTTP {outcome.status}")
+    if outcome.reason:
+        parts.append(outcome.reason)
+    if outcome.provider_id:
+        parts.append(f"id {outcome.provider_id}")
+    if outcome.retry_after_s is not None:
+        parts.append(f"retry after {outcome.retry_after_s:g} s")
+    return ", ".join(parts) + (f"\n{outcome.advice}" if outcome.advice else "")
