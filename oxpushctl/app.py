@@ -1,0 +1,211 @@
+"""The only module that knows every part by name: from a configuration to a wired engine."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import orjson
+
+from oxpushctl import log
+from oxpushctl.config import check, state
+from oxpushctl.config.options import ApnsOptions, FcmOptions
+from oxpushctl.config.properties import (
+    DELAY_DURATION,
+    INTAKE_LISTEN,
+    MAX_DELAY_DURATION,
+    PUSH_MAX_AGE,
+    SWITCHES,
+    TABLE,
+)
+from oxpushctl.config.reading import Configuration
+from oxpushctl.config.selection import switch_of, transport_of
+from oxpushctl.engine.buffer import Buffer
+from oxpushctl.engine.clock import SystemClock
+from oxpushctl.engine.daemon import Daemon
+from oxpushctl.engine.delivery import Delivery
+from oxpushctl.engine.dispatcher import Dispatcher
+from oxpushctl.engine.outbox import MemoryOutbox
+from oxpushctl.engine.routes import Routes
+from oxpushctl.engine.systemd import ServiceManager
+from oxpushctl.messages.facade import MobileApiFacade
+from oxpushctl.model import Outcome
+from oxpushctl.stores.sql.database import Database
+from oxpushctl.stores.sql.subscriptions import SqlSubscriptionStore
+from oxpushctl.stores.sql.users import SqlUserDirectory
+from oxpushctl.transports import apns_verdicts, fcm_verdicts
+from oxpushctl.transports.apns import ApnsTransport
+from oxpushctl.transports.check import check_clients
+from oxpushctl.transports.fcm import FcmTransport
+from oxpushctl.web import notify
+from oxpushctl.web.notify import NotifyEndpoint
+from oxpushctl.web.server import Server
+
+_log = log.get(__name__)
+
+PART_CHECKS: tuple[check.Check, ...] = (check_clients,)
+
+
+def check_parts(configuration: Configuration) -> Configuration:
+    """Add what the parts find wrong with the configuration."""
+    return configuration.with_findings(finding for part in PART_CHECKS for finding in part(configuration))
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """Return the fastest event loop at hand: uvloop's where it is installed, else asyncio's."""
+    try:
+        factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module("uvloop").new_event_loop
+    except ImportError:
+        return asyncio.new_event_loop
+    return factory
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What outlives the process."""
+
+    database: Database
+    subscriptions: SqlSubscriptionStore
+    users: SqlUserDirectory
+
+
+@asynccontextmanager
+async def opened_stores(configuration: Configuration) -> AsyncIterator[Stores]:
+    """Open the stores, and close them at the end."""
+    database = open_database(configuration)
+    try:
+        yield Stores(database, SqlSubscriptionStore(database), SqlUserDirectory(database))
+    finally:
+        await database.aclose()
+
+
+def open_database(configuration: Configuration) -> Database:
+    """Return the configured database, or the one in the state folder."""
+    return Database.open(configuration.database_url)
+
+
+def make_routes(configuration: Configuration) -> Routes:
+    """Make the transports of all usable clients, and the generators that write for them."""
+    settings, clients = configuration.settings, configuration.usable_clients
+    apns = [client for client in clients if isinstance(client, ApnsOptions)]
+    fcm = [client for client in clients if isinstance(client, FcmOptions)]
+    switches = {(client.client, transport_of(client)): SWITCHES[switch_of(client)] for client in clients}
+
+    def is_enabled(client: str, transport: str, topic: str) -> bool:
+        return settings.qualified(switches[client, transport], client, topic)
+
+    return Routes(
+        [
+            ApnsTransport.from_settings(settings, apns, configuration.etc),
+            FcmTransport.from_settings(settings, fcm, configuration.etc),
+        ],
+        [MobileApiFacade.from_settings(settings, configuration.facade_clients, SystemClock())],
+        is_enabled,
+    )
+
+
+def simulated(transport: str, status: int, reason: str) -> Outcome:
+    """Judge an answer that nobody gave: what would follow if the provider said this."""
+    if transport == FcmTransport.name:
+        details = [{"@type": "type.googleapis.com/google.firebase.fcm.v1.FcmError", "errorCode": reason}]
+        body = orjson.dumps({"error": {"code": status, "status": reason, "details": details if reason else []}})
+        return fcm_verdicts.judge(status, {}, body, time.time())
+    body = orjson.dumps({"reason": reason}) if reason else b""
+    return apns_verdicts.judge(status, {}, body, time.time())
+
+
+class Engine:
+    """The wired parts of one running node; ``reload`` swaps what a changed configuration changes."""
+
+    def __init__(self, configuration: Configuration, stores: Stores) -> None:
+        settings = configuration.settings
+        clock = SystemClock()
+        self._configuration = configuration
+        self.outbox = MemoryOutbox()
+        self._buffer = Buffer(settings[DELAY_DURATION] / 1000, settings[MAX_DELAY_DURATION] / 1000)
+        self._delivery = Delivery(make_routes(configuration), stores.subscriptions, self.outbox, clock)
+        self.dispatcher = Dispatcher(
+            outbox=self.outbox,
+            buffer=self._buffer,
+            subscriptions=stores.subscriptions,
+            delivery=self._delivery,
+            clock=clock,
+            max_age_s=settings[PUSH_MAX_AGE],
+        )
+        self._endpoint = NotifyEndpoint.from_settings(settings, self.dispatcher, stores.users, clock)
+        notify_routes = {notify.PATH: dict.fromkeys(notify.METHODS, self._endpoint)}
+        self.server = Server.from_settings(
+            settings, settings[INTAKE_LISTEN], notify_routes, lambda: not self.outbox.is_full, clock
+        )
+        self.server.add(configuration.admin_listen, {})
+        self._tell_out_of_service(configuration)
+
+    async def reload(self, configuration: Configuration) -> None:
+        """Take over what may change while running, and name what needs a restart."""
+        settings, before = configuration.settings, self._configuration.settings
+        old_routes, self._delivery.routes = self._delivery.routes, make_routes(configuration)
+        self._buffer.set_delays(settings[DELAY_DURATION] / 1000, settings[MAX_DELAY_DURATION] / 1000)
+        self.dispatcher.max_age_s = settings[PUSH_MAX_AGE]
+        self._endpoint.reload(settings)
+        self._configuration = configuration
+        self._tell_out_of_service(configuration)
+        for row in TABLE:
+            if row.has_effect and not row.is_reloadable and settings[row] != before[row]:
+                _log.warning("changed, needs a restart", key=row.key)
+        await old_routes.aclose()
+
+    async def aclose(self) -> None:
+        """Close the transports."""
+        await self._delivery.routes.aclose()
+
+    def ready_line(self) -> str:
+        """Return the line that says where a running engine is reached."""
+        listen = (("intake", self._configuration.settings[INTAKE_LISTEN]), ("admin", self._configuration.admin_listen))
+        reached = [f"{name}={address}" for name, given in listen for address in self.server.addresses(given)]
+        return " ".join(["ready", *reached])
+
+    @staticmethod
+    def _tell_out_of_service(configuration: Configuration) -> None:
+        for client in configuration.clients:
+            if client.is_enabled and configuration.has_error(client):
+                _log.error(
+                    "client out of service",
+                    client=client.client,
+                    transport=transport_of(client),
+                    at=str(client.origin),
+                    todo="run oxpushctl config check",
+                )
+
+
+async def serve(
+    configuration: Configuration,
+    *,
+    read_again: Callable[[], Configuration],
+    announce: Callable[[str], None],
+    notify_socket: str | None = None,
+) -> None:
+    """Run the engine until a signal; ``read_again`` gives the configuration of a reload, or raises."""
+    state.made(configuration.state)
+    async with opened_stores(configuration) as stores:
+        await stores.database.prepare()
+        engine = Engine(configuration, stores)
+
+        async def reload() -> None:
+            await engine.reload(await asyncio.to_thread(read_again))
+
+        daemon = Daemon(
+            dispatcher=engine.dispatcher,
+            outbox=engine.outbox,
+            server=engine.server,
+            reload=reload,
+            announce=lambda: announce(engine.ready_line()),
+            manager=ServiceManager(notify_socket),
+        )
+        try:
+            await daemon.run()
+        finally:
+            await engine.aclose()

@@ -1,0 +1,99 @@
+"""The command ``oxpushctl``: global options, sub-commands loaded when they are called, errors to exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from pathlib import Path
+
+import click
+
+from oxpushctl import __version__
+from oxpushctl.cli.options import DEFAULT_ETC, Invocation
+from oxpushctl.errors import OxpushctlError
+
+INTERRUPTED = 130
+
+_COMMANDS = {
+    "run": "the engine, in the foreground, until SIGTERM or SIGINT",
+    "config": "check and explain the configuration",
+    "users": "the directory of push users",
+    "subscriptions": "the devices that want to be told",
+    "test-push": "one push through the real path, step by step",
+    "sandbox": "a local stand-in for Apple and Google, with a page that shows the phones",
+    "demo": "sandbox, engine, one user with two phones, and a first push",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module when the command is called: ``--version`` must not wait for them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        name = cmd_name.replace("-", "_")
+        command = getattr(importlib.import_module(f"oxpushctl.cli.{name}"), name)
+        assert isinstance(command, click.Command)  # noqa: S101  # one of ours, named after its module
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--etc",
+    type=click.Path(path_type=Path),
+    envvar="OXPUSHCTL_ETC",
+    default=DEFAULT_ETC,
+    show_default=True,
+    metavar="DIR",
+    help="Folder of the configuration files.",
+)
+@click.option("-o", "overrides", multiple=True, metavar="KEY=VALUE", help="Set a property, over files and environment.")
+@click.option("-v", "--verbose", count=True, help="Log more.")
+@click.option("-q", "--quiet", is_flag=True, help="Log warnings and errors only.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--debug", is_flag=True, help="Show the traceback of an unexpected error.")
+@click.version_option(__version__, prog_name="oxpushctl", message="%(prog)s %(version)s")
+@click.pass_context
+def oxpushctl(
+    ctx: click.Context, etc: Path, overrides: tuple[str, ...], verbose: int, quiet: bool, log_format: str, debug: bool
+) -> None:
+    """Mail push from Dovecot and Open-Xchange installations to Apple's APNs and Google's FCM."""
+    ctx.obj = Invocation(
+        etc=etc,
+        overrides=overrides,
+        verbosity=-1 if quiet else verbose,
+        is_json_log=log_format == "json",
+        is_debug=debug,
+    )
+
+
+def main() -> None:
+    """Run the command and end the process with its exit code: one line for every error, a bug included."""
+    try:
+        code = oxpushctl.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    except OxpushctlError as error:
+        click.echo(f"oxpushctl: {error}", err=True)
+        code = error.exit_code
+    except BrokenPipeError:
+        # The reader of our output went away, as `head` does: nobody is left to be told.
+        sys.stderr.close()
+        code = 0
+    except Exception as error:  # noqa: BLE001  # the last door: a bug becomes one line and exit code 1
+        click.echo(f"oxpushctl: bug: {type(error).__name__}: {error} (--debug shows where)", err=True)
+        if "--debug" in sys.argv:
+            traceback.print_exc()
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)

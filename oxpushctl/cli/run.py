@@ -1,0 +1,46 @@
+"""``oxpushctl run``: the engine, in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import click
+
+from oxpushctl import app
+from oxpushctl.cli.options import Invocation
+from oxpushctl.config import render
+from oxpushctl.config.reading import Configuration
+from oxpushctl.errors import ConfigurationError
+
+
+@click.command()
+@click.pass_obj
+def run(invocation: Invocation) -> None:
+    """Run the engine in the foreground until SIGTERM or SIGINT.
+
+    Prints one line beginning "ready" on standard output when it serves; everything else is logged to standard error.
+    SIGHUP reads the configuration again; a second SIGTERM or SIGINT ends the orderly stop at once.
+    """
+    invocation.start_logging()
+    configuration = app.check_parts(invocation.configuration())
+    if configuration.engine_errors:
+        for finding in configuration.engine_errors:
+            click.echo(render.line(finding), err=True)
+        raise ConfigurationError("the engine does not start with this configuration: run oxpushctl config check")
+
+    def read_again() -> Configuration:
+        again = app.check_parts(invocation.configuration())
+        if again.engine_errors:
+            raise ConfigurationError("; ".join(render.line(finding) for finding in again.engine_errors))
+        return again
+
+    with asyncio.Runner(loop_factory=app.loop_factory()) as runner:
+        runner.run(
+            app.serve(
+                configuration,
+                read_again=read_again,
+                announce=click.echo,
+                notify_socket=os.environ.get("NOTIFY_SOCKET"),
+            )
+        )

@@ -1,0 +1,42 @@
+"""What the commands on stored things share: they work on the database, with or without a running engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from typing import TypeVar
+
+import click
+
+from oxpushctl.config.reading import Configuration
+from oxpushctl.errors import UnknownEntry
+from oxpushctl.model import PushUser
+from oxpushctl.stores.sql.database import Database
+from oxpushctl.stores.sql.users import SqlUserDirectory
+
+T = TypeVar("T")
+
+
+def with_database(configuration: Configuration, work: Callable[[Database], Awaitable[T]]) -> T:
+    """Run one command's work on the database and close it."""
+
+    async def run() -> T:
+        async with aclosing(Database.open(configuration.database_url)) as database:
+            return await work(database)
+
+    return asyncio.run(run())
+
+
+async def named_user(database: Database, context: int | None, user: str) -> PushUser:
+    """Return the user that ``-c`` and ``-u`` name: a number with its context, or a login or alias."""
+    if context is not None and user.isdecimal():
+        return PushUser(context, int(user))
+    found = await SqlUserDirectory(database).resolve(user)
+    if found is None and user.isdecimal():
+        raise click.UsageError(f"-u {user}: a user id needs its context (-c), and no login of the directory is {user}.")
+    if found is None:
+        raise UnknownEntry(f"no user of the directory has the login or alias {user!r}")
+    if context not in (None, found.context):
+        raise UnknownEntry(f"{user!r} is user {found.user} of context {found.context}, not of context {context}")
+    return found
