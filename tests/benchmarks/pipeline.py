@@ -1,0 +1,226 @@
+"""Events per second and CPU per event, from Dovecot's PUT to Apple's verdict, with each codec.
+
+    .venv/bin/python -m tests.benchmarks.pipeline [--events N] [--users N]
+
+The real command runs pinned to one core; native nghttpd answers every push on the other, where the requests are made
+as well. Every event is another mail, for one of many users, so nothing is swallowed. The clock runs from the first
+request until the engine, told to stop, has drained and ended: what was accepted was sent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import uvloop
+
+from tests.peers.certificates import Authority, ec_key
+from tests.peers.ports import free_port
+
+CLIENT = "open-xchange-mobile-api-facade"
+FLOORS = {"ngh2": 10_000, "h2": 4_000}
+CONNECTIONS = 16
+WITHOUT_NGH2 = "import sys; sys.modules['ngh2'] = None; "
+MAIN = "from oxpushctl.cli.main import main; main()"
+
+
+def write_etc(etc: Path, authority: Authority, intake: int, apns: int) -> None:
+    """Write the configuration of a production client with a provider token, as most installations have."""
+    etc.mkdir()
+    ec_key(etc / "key.p8")
+    (etc / "pns-apns-options.yml").write_text(
+        f"{CLIENT}:\n  authtype: jwt\n  privatekey: key.p8\n  keyid: ABCDE12345\n  teamid: FGHIJ67890\n"
+        "  topic: com.example.mail\n"
+    )
+    (etc / "pns.properties").write_text("com.openexchange.pns.transport.apn.ios.enabled=true\n")
+    (etc / "server.properties").write_text(
+        "com.openexchange.rest.services.basic-auth.login=bench\n"
+        "com.openexchange.rest.services.basic-auth.password=bench\n"
+    )
+    (etc / "oxpushctl.properties").write_text(
+        f"oxpushctl.intake.listen=127.0.0.1:{intake}\n"
+        f"oxpushctl.apns.endpoint.production=https://127.0.0.1:{apns}\n"
+        f"oxpushctl.tls.ca={authority.pem}\n"
+        "oxpushctl.outbox=memory\n"
+    )
+
+
+def subscribe(etc: Path, environ: dict[str, str], users: int) -> None:
+    """Give every user one device, through the store."""
+    script = f"""
+import asyncio, os
+from pathlib import Path
+from oxpushctl import app
+from oxpushctl.config import reading
+from oxpushctl.model import PushUser, Subscription
+
+async def fill():
+    configuration = reading.read(Path({str(etc)!r}), environ=os.environ, overrides=())
+    async with app.opened_stores(configuration) as stores:
+        for user in range(1, {users} + 1):
+            await stores.subscriptions.subscribe(Subscription(
+                user=PushUser(1, user), client={CLIENT!r}, transport="apn", token=f"{{user:064x}}"))
+
+asyncio.run(fill())
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, env=environ)
+
+
+def requests(events: int, users: int) -> Iterator[bytes]:
+    """Make Dovecot's requests, one by one: mail after mail, user after user."""
+    authorization = b64encode(b"bench:bench")
+    for number in range(events):
+        body = (
+            b'{"user":"%d@1","event":"messageNew","folder":"INBOX","imap-uidvalidity":1795434152,"imap-uid":%d,'
+            b'"from":"Anna Smith <anna@example.com>","subject":"Lunch on Friday?",'
+            b'"snippet":"Hi Anton, shall we meet at noon? Anna","unseen":1}' % (number % users + 1, number // users + 1)
+        )
+        yield (
+            b"PUT /preliminary/http-notify/v1/notify HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Basic %s\r\n"
+            b"Content-Length: %d\r\nConnection: Keep-Alive\r\nContent-Type: application/json; charset=utf-8\r\n\r\n%s"
+            % (authorization, len(body), body)
+        )
+
+
+class Feeder(asyncio.Protocol):
+    """One connection of the mail server: the next request after each answer."""
+
+    def __init__(self, source: Iterator[bytes], delays: list[float]) -> None:
+        self._source = source
+        self._delays = delays
+        self._transport: asyncio.WriteTransport | None = None
+        self._sent_at = 0.0
+        self.ended = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's is one in all but name
+        self._next()
+
+    def data_received(self, data: bytes) -> None:
+        if not data.startswith(b"HTTP/1.1 200"):
+            self.ended.set_exception(RuntimeError(f"answered {data[:60]!r}"))
+        elif data.endswith(b"}"):
+            self._delays.append(time.perf_counter() - self._sent_at)
+            self._next()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.ended.done():
+            self.ended.set_exception(RuntimeError("connection closed early"))
+
+    def _next(self) -> None:
+        assert self._transport is not None
+        request = next(self._source, None)
+        if request is None:
+            self.ended.set_result(None)
+            self._transport.close()
+            return
+        self._sent_at = time.perf_counter()
+        self._transport.write(request)
+
+
+async def feed(port: int, source: Iterator[bytes]) -> list[float]:
+    """Send everything over a few connections; return how long each answer took, in seconds."""
+    loop = asyncio.get_running_loop()
+    delays: list[float] = []
+    feeders = []
+    for _ in range(CONNECTIONS):
+        _, feeder = await loop.create_connection(lambda: Feeder(source, delays), "127.0.0.1", port)
+        feeders.append(feeder)
+    await asyncio.gather(*(feeder.ended for feeder in feeders))
+    return delays
+
+
+def measure(codec: str, events: int, users: int) -> bool:
+    """Run one codec and print its line; tell whether its floor was reached."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        authority = Authority(root)
+        certificate, key = authority.server()
+        intake, apns = free_port(), free_port()
+        write_etc(root / "etc", authority, intake, apns)
+        environ = {**os.environ, "STATE_DIRECTORY": str(root / "state")}
+        subscribe(root / "etc", environ, users)
+        sink = subprocess.Popen(
+            [
+                "taskset",
+                "-c",
+                "1",
+                "nghttpd",
+                "-a",
+                "127.0.0.1",
+                "--echo-upload",
+                "-d",
+                folder,
+                str(apns),
+                key,
+                certificate,
+            ]
+        )
+        engine = subprocess.Popen(
+            [
+                *("taskset", "-c", "0", sys.executable, "-c", ("" if codec == "ngh2" else WITHOUT_NGH2) + MAIN),
+                *("-q", "--etc", str(root / "etc"), "run"),
+            ],
+            env=environ,
+            stdout=subprocess.PIPE,
+        )
+        try:
+            assert engine.stdout is not None
+            assert engine.stdout.readline().startswith(b"ready "), "the engine did not start"
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            started_cpu = _cpu_s(engine.pid)
+            started = time.perf_counter()
+            delays = uvloop.run(feed(intake, requests(events, users)))
+            accepted = time.perf_counter()
+            engine.send_signal(signal.SIGTERM)
+            code = engine.wait(timeout=120)
+            ended = time.perf_counter()
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        finally:
+            engine.kill()
+            engine.wait()
+            sink.kill()
+            sink.wait()
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime - started_cpu
+    rate = events / (ended - started)
+    delays.sort()
+    print(
+        f"{codec:5} {rate:9,.0f} events/s  {cpu_s / events * 1e6:6.1f} µs CPU/event  "
+        f"answer p50 {delays[len(delays) // 2] * 1e3:.2f} ms p99 {delays[len(delays) * 99 // 100] * 1e3:.2f} ms  "
+        f"({events:,} events of {users:,} users, accepted in {accepted - started:.2f} s, "
+        f"all pushed in {ended - started:.2f} s, exit {code}; floor {FLOORS[codec]:,}/s)",
+        flush=True,
+    )
+    return code == 0 and rate >= FLOORS[codec]
+
+
+def _cpu_s(pid: int) -> float:
+    """Return the CPU time that a process has used so far, in seconds (proc(5), stat fields 14 and 15)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def main() -> None:
+    """Measure both codecs; end with 1 when one stays below its floor."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=100_000)
+    parser.add_argument("--users", type=int, default=10_000)
+    given = parser.parse_args()
+    os.sched_setaffinity(0, {1})
+    results = [measure("ngh2", given.events, given.users), measure("h2", given.events // 2, given.users)]
+    sys.exit(0 if all(results) else 1)
+
+
+if __name__ == "__main__":
+    main()
