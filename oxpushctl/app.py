@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import time
 from collections.abc import AsyncIterator, Callable
@@ -205,7 +206,19 @@ async def serve(
             announce=lambda: announce(engine.ready_line()),
             manager=ServiceManager(notify_socket),
         )
+        _collect_seldom()
         try:
             await daemon.run()
         finally:
             await engine.aclose()
+
+
+def _collect_seldom() -> None:
+    """Let the garbage collector look at what start-up made never again, and at the rest less often.
+
+    Events and messages hold no cycles, so nearly all that it looks at is alive: at its defaults it took a sixth of the
+    CPU and the longest pauses under load.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import enum
 import heapq
+from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
 
@@ -36,7 +37,9 @@ class _Window:
 
 
 def _identity(notification: Notification) -> Hashable:
-    return notification.user, notification.topic, tuple(notification.data.items())
+    user = notification.user
+    # Numbers and texts alone: their tuple is hashed without a call into Python.
+    return user.context, user.user, notification.topic, tuple(notification.data.items())
 
 
 class Buffer:
@@ -44,34 +47,45 @@ class Buffer:
 
     def __init__(self, delay_s: float, max_delay_s: float) -> None:
         self._windows: dict[Hashable, _Window] = {}
+        # Nearly all windows end with nothing held: those are only forgotten, some time after their end, in the order
+        # in which they were opened. What holds something ends on time.
+        self._to_forget: deque[tuple[float, Hashable]] = deque()
         self._ends: list[tuple[float, int, Hashable]] = []
         self._count = 0
         self.set_delays(delay_s, max_delay_s)
 
     def set_delays(self, delay_s: float, max_delay_s: float) -> None:
         """Take other delays for the windows to come."""
-        self._delay_s = delay_s
         self._max_delay_s = max_delay_s or float("inf")
+        self._delay_s = min(delay_s, self._max_delay_s)
 
     def __len__(self) -> int:
         return len(self._windows)
 
     def offer(self, notification: Notification, now: float) -> Decision:
         """Decide on a notification: send it, forget it as a repeat, or keep it here until ``leaving`` returns it."""
+        if self._delay_s <= 0:
+            return Decision.SEND
         identity = _identity(notification)
         window = self._windows.get(identity)
-        if window is None or (window.until <= now and window.held is None):
-            self._open(identity, now)
+        if window is None:
+            self._windows[identity] = _Window(now + self._delay_s, now + self._max_delay_s)
+            self._to_forget.append((now + self._delay_s, identity))
+            return Decision.SEND
+        if window.until <= now and window.held is None:
+            self._reopen(window, now)
             return Decision.SEND
         window.until = min(now + self._delay_s, window.limit)
         if window.held is None and "id" not in notification.data:
             window.held = notification
+            self._push(window.until, identity)
             return Decision.HOLD
         return Decision.SWALLOW
 
     def next_end(self) -> float | None:
-        """Return the time at which ``leaving`` is to be called next."""
-        return self._ends[0][0] if self._ends else None
+        """Return the time at which ``leaving`` is to be called next: a held window's end, or time to forget."""
+        times = [queue[0][0] for queue in (self._ends, self._to_forget) if queue]
+        return min(times) if times else None
 
     def leaving(self, now: float) -> list[Notification]:
         """Close the windows that have ended and return what they held back; each opens a window of its own."""
@@ -81,27 +95,31 @@ class Buffer:
             window = self._windows[identity]
             if window.until > now:
                 self._push(window.until, identity)
-                continue
-            del self._windows[identity]
-            if window.held is not None:
+            elif window.held is not None:
                 left.append(window.held)
-                self._open(identity, now)
+                self._reopen(window, now)
+        self._forget(now)
         return left
 
     def flush(self) -> list[Notification]:
         """Close all windows at once and return what they held back."""
         held = [window.held for window in self._windows.values() if window.held is not None]
         self._windows.clear()
+        self._to_forget.clear()
         self._ends.clear()
         return held
 
-    def _open(self, identity: Hashable, now: float) -> None:
-        if self._delay_s <= 0:
-            return
-        is_listed = identity in self._windows
-        self._windows[identity] = _Window(now + self._delay_s, now + self._max_delay_s)
-        if not is_listed:
-            self._push(now + self._delay_s, identity)
+    def _forget(self, now: float) -> None:
+        while self._to_forget and self._to_forget[0][0] <= now:
+            _, identity = self._to_forget.popleft()
+            window = self._windows[identity]
+            if window.held is None and window.until <= now:
+                del self._windows[identity]
+            else:
+                self._to_forget.append((window.until, identity))
+
+    def _reopen(self, window: _Window, now: float) -> None:
+        window.until, window.limit, window.held = now + self._delay_s, now + self._max_delay_s, None
 
     def _push(self, end: float, identity: Hashable) -> None:
         self._count += 1

@@ -97,9 +97,10 @@ class MobileApiFacade:
     def _for_apns(self, notification: Notification, words: frozenset[str], limit: int) -> tuple[bytes, dict[str, str]]:
         data = notification.data
         mail = _identity(data)
-        is_visible = any(_text(data, key) for key in _ALL_WORDS)
-        alert = _alert({key: _text(data, key) for key in words}) if is_visible else {}
-        document: dict[str, object] = {"aps": self._aps(data, alert, words)}
+        texts = {key: data[key] for key in data if key in _ALL_WORDS and _text(data, key)}
+        is_visible = bool(texts)
+        alert = _alert({key: str(texts[key]) for key in texts if key in words}) if is_visible else {}
+        document: dict[str, object] = {"aps": self._aps(data.get("unread"), alert, mail.get("folder"), words)}
         if "cid" in mail:
             document["cid"] = mail["cid"]
         elif "folder" in mail:
@@ -113,17 +114,18 @@ class MobileApiFacade:
         }
         return fit(document, alert, tuple(alert), limit), options
 
-    def _aps(self, data: Mapping[str, str | int], alert: dict[str, str], words: frozenset[str]) -> dict[str, object]:
+    def _aps(
+        self, unread: str | int | None, alert: dict[str, str], folder: str | None, words: frozenset[str]
+    ) -> dict[str, object]:
         if not alert:
             return {"content-available": 1}
         aps: dict[str, object] = {"alert": alert}
-        unread = data.get("unread")
         if self._has_badge and isinstance(unread, int) and unread >= 0:
             aps["badge"] = unread
         if self._sound is not None:
             aps["sound"] = self._sound
         aps["category"] = _CATEGORY
-        if folder := _identity(data).get("folder"):
+        if folder is not None:
             aps["thread-id"] = folder
         if not words:
             aps["mutable-content"] = 1  # the app may fetch the words itself and put them in

@@ -24,7 +24,7 @@ from oxpushctl.errors import BadData, NotKept, NotReachable, TryLater
 from oxpushctl.interfaces import Clock, EventSink, UserDirectory
 from oxpushctl.model import MailEvent, PushUser
 from oxpushctl.registration import Trust, derive_key
-from oxpushctl.web.answer import error, json_answer, read_body
+from oxpushctl.web.answer import Canned, error, read_body
 from oxpushctl.web.auth import Credentials
 from oxpushctl.web.seldom import Seldom
 
@@ -33,7 +33,7 @@ METHODS = ("PUT", "POST")
 
 _log = log.get(__name__)
 
-_SUCCESS = b'{"success":true}'
+_SUCCESS = Canned(b'{"success":true}')
 _LARGEST_NUMBER = 2**32 - 1  # uid and uidvalidity, RFC 9051 section 2.3.1.1
 _SNIPPET_LIMIT = 1024  # Dovecot sends 200 characters
 _NAME_LIMIT = 100
@@ -77,7 +77,7 @@ class NotifyEndpoint:
         self._credentials = Credentials.from_settings(settings)
         self._trust = Trust.of(settings[REGISTRATION], self._trust.key)
 
-    async def __call__(self, request: web.BaseRequest) -> web.Response:
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         refusal = self._credentials.refusal(request)
         if refusal is not None:
@@ -95,7 +95,7 @@ class NotifyEndpoint:
             text = "the user directory does not answer"
             return self._refuse(error(503, text), "not_kept", request, f"{text}: {problem}")
         self.counts[result] += 1
-        return json_answer(_SUCCESS)
+        return _SUCCESS if _SUCCESS.suits(request) else _SUCCESS.last
 
     async def _take(self, body: bytes) -> str:
         """Hand the event of a body on; return what became of it."""

@@ -18,7 +18,7 @@ from aiohttp.web_protocol import RequestHandler
 from oxpushctl import log
 from oxpushctl.config.settings import Settings
 from oxpushctl.interfaces import Clock
-from oxpushctl.web.answer import error, json_answer
+from oxpushctl.web.answer import Canned, error, json_answer
 from oxpushctl.web.listen import Address, bound
 from oxpushctl.web.seldom import Seldom
 from oxpushctl.web.tls import server_context
@@ -128,6 +128,8 @@ class Server:
                 return error(405, "this method is not served here", {"Allow": ", ".join(methods)})
             response = await handler(request)
             if self._is_stopping:
+                if isinstance(response, Canned):
+                    return response.last
                 response.force_close()
             return response
 

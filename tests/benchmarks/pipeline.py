@@ -30,7 +30,7 @@ from tests.peers.ports import free_port
 
 CLIENT = "open-xchange-mobile-api-facade"
 FLOORS = {"ngh2": 10_000, "h2": 4_000}
-CONNECTIONS = 16
+CONNECTIONS = 100  # as many as Dovecot has LMTP processes by default
 WITHOUT_NGH2 = "import sys; sys.modules['ngh2'] = None; "
 MAIN = "from oxpushctl.cli.main import main; main()"
 
@@ -54,6 +54,11 @@ def write_etc(etc: Path, authority: Authority, intake: int, apns: int) -> None:
         f"oxpushctl.tls.ca={authority.pem}\n"
         "oxpushctl.outbox=memory\n"
     )
+
+
+def token(user: int) -> str:
+    """Return the token of a user's phone."""
+    return f"{user:064x}"
 
 
 def subscribe(etc: Path, environ: dict[str, str], users: int) -> None:
@@ -151,22 +156,13 @@ def measure(codec: str, events: int, users: int) -> bool:
         write_etc(root / "etc", authority, intake, apns)
         environ = {**os.environ, "STATE_DIRECTORY": str(root / "state")}
         subscribe(root / "etc", environ, users)
-        sink = subprocess.Popen(
-            [
-                "taskset",
-                "-c",
-                "1",
-                "nghttpd",
-                "-a",
-                "127.0.0.1",
-                "--echo-upload",
-                "-d",
-                folder,
-                str(apns),
-                key,
-                certificate,
-            ]
-        )
+        phones = root / "htdocs" / "3" / "device"  # a file that is there is answered with 200
+        phones.mkdir(parents=True)
+        for user in range(1, users + 1):
+            (phones / token(user)).touch()
+        # Without --echo-upload: it would write every push to a temporary file first.
+        served = ("-d", str(root / "htdocs"), str(apns), str(key), str(certificate))
+        sink = subprocess.Popen(["taskset", "-c", "1", "nghttpd", "-a", "127.0.0.1", *served])
         engine = subprocess.Popen(
             [
                 *("taskset", "-c", "0", sys.executable, "-c", ("" if codec == "ngh2" else WITHOUT_NGH2) + MAIN),

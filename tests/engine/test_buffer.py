@@ -97,6 +97,23 @@ def test_no_delay_swallows_nothing() -> None:
     assert [buffer.offer(notification(), 0.0) for _ in range(2)] == [Decision.SEND, Decision.SEND]
 
 
+def test_delays_may_change_while_windows_are_open(buffer: Buffer) -> None:
+    """A reload that turns the debounce off ends what is open in its time, and holds nothing back for ever."""
+    buffer.offer(notification(uid=0), 0.0)
+    buffer.offer(notification(uid=0), 0.5)
+    buffer.offer(notification(uid=1), 0.5)
+    buffer.set_delays(0.0, 0.0)
+    assert (len(buffer.leaving(1.5)), len(buffer)) == (1, 0)
+
+
+def test_longest_delay_below_the_delay_counts() -> None:
+    """maxDelayDuration is a limit, whatever delayDuration says."""
+    buffer = Buffer(10.0, 2.0)
+    buffer.offer(notification(uid=0), 0.0)
+    buffer.offer(notification(uid=0), 1.0)
+    assert len(buffer.leaving(2.0)) == 1
+
+
 @given(st.lists(st.tuples(st.floats(0.0, 2.0), st.integers(0, 2)), max_size=60))
 def test_windows_end_and_nothing_without_uid_is_lost(steps: list[tuple[float, int]]) -> None:
     """Whatever the rhythm: after the last window every look-alike was sent or followed by one, and memory is empty."""
