@@ -223,6 +223,7 @@ FCM_ENDPOINT: Property[str] = Property(
     "Where pushes for Android go: https://host:port, HTTP/2.",
     is_reloadable=True,
 )
+ENDPOINTS = (APNS_PRODUCTION, APNS_SANDBOX, FCM_ENDPOINT)
 PROXY: Property[str | None] = Property(
     "oxpushctl.proxy",
     PROXY_URL,

@@ -10,7 +10,7 @@ from oxpushctl.config import check, selection, source, state, table
 from oxpushctl.config.finding import Finding, Reach, Severity
 from oxpushctl.config.options import ClientOptions
 from oxpushctl.config.options_reader import read_options
-from oxpushctl.config.properties import ADMIN_LISTEN, DATABASE_URL
+from oxpushctl.config.properties import ADMIN_LISTEN, DATABASE_URL, ENDPOINTS, PROXY
 from oxpushctl.config.resolve import resolve
 from oxpushctl.config.settings import Settings
 from oxpushctl.errors import MissingFile
@@ -86,6 +86,9 @@ def read(etc: Path, *, environ: Mapping[str, str], overrides: Sequence[str]) -> 
     from_environment, told = source.read_environment(environ, ids, written)
     layers = (source.read_credentials(environ), from_environment, source.read_overrides(overrides))
     settings, resolved = resolve(etc, entries, layers)
+    if not settings.is_set(PROXY):
+        proxy = source.read_proxy(environ, [settings[endpoint] for endpoint in ENDPOINTS])
+        settings, resolved = resolve(etc, entries, (proxy, *layers))
     clients, contradictions = selection.select(options.clients, settings)
     configuration = Configuration(
         etc=etc,

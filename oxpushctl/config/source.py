@@ -8,12 +8,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from oxpushctl.config import properties_file, table
 from oxpushctl.config.entry import Entry
 from oxpushctl.config.files import read_file
 from oxpushctl.config.finding import Finding, Reach, Severity
-from oxpushctl.config.properties import TABLE
+from oxpushctl.config.properties import PROXY, TABLE
 from oxpushctl.config.property import PROXY_URL, URL, Property
 from oxpushctl.config.settings import Origin
 from oxpushctl.errors import BadUsage, MissingFile
@@ -22,6 +23,7 @@ from oxpushctl.model import NEW_MAIL
 ENVIRONMENT = "environment"
 OPTION = "-o"
 _PREFIX = "OXPUSHCTL_"
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _NO_PROPERTY = frozenset({"OXPUSHCTL_ETC"})
 
 
@@ -90,6 +92,26 @@ def read_environment(
             hint = f"did you mean {close[0]}?" if close else "the case is that of the key"
             findings.append(_told(Severity.WARNING, "OXP005", f"{variable} is no property's variable", hint))
     return entries, findings
+
+
+def read_proxy(environ: Mapping[str, str], endpoints: Iterable[str]) -> list[Entry]:
+    """Return the proxy that the environment names for HTTPS, unless it excepts every endpoint.
+
+    The variables are those that curl and others obey: ``https_proxy`` and ``no_proxy``, in either case; this machine
+    is never reached through a proxy.
+    """
+    proxy = environ.get("https_proxy") or environ.get("HTTPS_PROXY")
+    excepted = [*(environ.get("no_proxy") or environ.get("NO_PROXY") or "").split(","), *_THIS_MACHINE]
+    hosts = [urlsplit(endpoint).hostname or "" for endpoint in endpoints]
+    if not proxy or all(any(_is_in(host, name.strip()) for name in excepted) for host in hosts):
+        return []
+    return [Entry(PROXY.key, proxy.strip(), Origin(ENVIRONMENT))]
+
+
+def _is_in(host: str, name: str) -> bool:
+    """Tell whether a host is what no_proxy names: itself, a domain above it, or everything."""
+    domain = name.lstrip(".").lower()
+    return name == "*" or (domain != "" and f".{host}".endswith(f".{domain}"))
 
 
 def read_overrides(overrides: Sequence[str]) -> list[Entry]:

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 
 from oxpushctl.model import Entry
 
-QUEUE_SIZE = 10_000
+# As many as the outbox holds: what waits here is remembered there anyway.
+QUEUE_SIZE = 100_000
 # As many as APNs allows streams on a connection.
 IN_FLIGHT = 1_000
 
