@@ -6,7 +6,7 @@
 PYTHON = python3
 PYTEST_ARGS =
 
-DEBIAN_TEST_PACKAGES = dovecot-core dovecot-imapd dovecot-lmtpd nghttp2-server nodejs npm
+DEBIAN_TEST_PACKAGES = dovecot-core dovecot-imapd dovecot-lmtpd nghttp2-server chromium curl nodejs npm
 
 PIP_INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input
 DEBIAN = PYTHON='$(PYTHON)' sh tests/peers/debian.sh

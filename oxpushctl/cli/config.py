@@ -23,16 +23,19 @@ def config() -> None:
 @click.option(
     "--syntax-only", is_flag=True, help="Stop after syntax, keys and kinds: no rules, no files that are named."
 )
+@click.option("--offline", is_flag=True, help="Ask nothing of the network; this version never does.")
 @click.option("--strict", is_flag=True, help="Let warnings fail the check as well.")
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_context
-def check(ctx: click.Context, syntax_only: bool, strict: bool, form: str) -> None:
+def check(ctx: click.Context, syntax_only: bool, offline: bool, strict: bool, form: str) -> None:
     """Print everything that is wrong, or worth knowing, about the configuration.
 
     Ends with 78 when there are errors, or with --strict warnings.
     """
     from oxpushctl import app  # noqa: PLC0415  # knows every part; explain does without them
 
+    if syntax_only and offline:
+        raise click.UsageError("--syntax-only leaves out more than --offline: give one of them")
     invocation = ctx.find_object(Invocation)
     assert invocation is not None  # noqa: S101  # made by the group above this one
     configuration = invocation.configuration()

@@ -18,6 +18,7 @@ is_there() {
         dovecot-imapd) test -x /usr/lib/dovecot/imap ;;
         dovecot-lmtpd) test -x /usr/lib/dovecot/lmtp ;;
         nghttp2-server) command -v nghttpd >/dev/null ;;
+        chromium | curl) command -v "$1" >/dev/null ;;
         nodejs) command -v node >/dev/null ;;
         npm) command -v npm >/dev/null ;;
         *) echo "debian.sh: no way to tell whether $1 is there" >&2; exit 2 ;;
