@@ -75,7 +75,7 @@ class Buffer:
         if window.until <= now and window.held is None:
             self._reopen(window, now)
             return Decision.SEND
-        window.until = min(now + self._delay_s, window.limit)
+        window.until = max(window.until, min(now + self._delay_s, window.limit))  # a reload may shorten the delay
         if window.held is None and "id" not in notification.data:
             window.held = notification
             self._push(window.until, identity)
@@ -101,11 +101,14 @@ class Buffer:
         self._forget(now)
         return left
 
-    def flush(self) -> list[Notification]:
-        """Close all windows at once and return what they held back."""
-        held = [window.held for window in self._windows.values() if window.held is not None]
-        self._windows.clear()
-        self._to_forget.clear()
+    def release(self) -> list[Notification]:
+        """Return at once what is held back; the windows stay open."""
+        held: list[Notification] = []
+        for _, _, identity in self._ends:
+            window = self._windows[identity]
+            if window.held is not None:
+                held.append(window.held)
+                window.held = None
         self._ends.clear()
         return held
 

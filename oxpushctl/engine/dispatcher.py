@@ -53,6 +53,7 @@ class Dispatcher:
         self._matching: list[Notification] = []
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._wake = asyncio.Event()
+        self._is_store_down = False
 
     async def accept(self, event: MailEvent) -> None:
         """Return when the event is safe; an event that cannot be kept is tried all the same, if there is room."""
@@ -77,8 +78,9 @@ class Dispatcher:
     async def drain(self, limit_s: float) -> None:
         """Send what was accepted: return when nothing is left, or nothing that falls due within the limit."""
         deadline = self._clock.monotonic() + limit_s
-        self._matching.extend(self._buffer.flush())
         while self._outbox.depth and (left_s := deadline - self._clock.monotonic()) > 0:
+            if not self._inbox:  # whose events might be held back as well
+                self._matching.extend(self._buffer.release())
             self._wake.set()
             next_due = self._outbox.next_due()
             is_waiting = not self._inbox and not self._matching and all(lane.is_idle for lane in self._lanes.values())
@@ -119,10 +121,19 @@ class Dispatcher:
         try:
             await self._match(batch)
         except OxpushctlError as error:
-            _log.error("subscriptions cannot be read", reason=str(error), waiting=len(self._inbox) + len(batch))
+            self._tell_store_down(error)
             return False
+        if self._is_store_down:
+            self._is_store_down = False
+            _log.info("subscriptions can be read again")
         del self._matching[: len(batch)]
         return True
+
+    def _tell_store_down(self, error: OxpushctlError) -> None:
+        """Say once that events wait for the store, not once a second."""
+        tell = _log.debug if self._is_store_down else _log.error
+        tell("subscriptions cannot be read, events wait", reason=str(error), waiting=self._outbox.depth)
+        self._is_store_down = True
 
     def _offer(self, notification: Notification, now: float) -> None:
         decision = self._buffer.offer(notification, now)

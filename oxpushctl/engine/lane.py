@@ -39,7 +39,6 @@ class Lane:
         if len(self._workers) < self._in_flight:
             worker = asyncio.get_running_loop().create_task(self._work())
             self._workers.add(worker)
-            worker.add_done_callback(self._workers.discard)
         return True
 
     async def aclose(self) -> None:
@@ -51,5 +50,11 @@ class Lane:
         await asyncio.gather(*workers, return_exceptions=True)
 
     async def _work(self) -> None:
-        while self._queue:
-            await self._attempt(self._queue.popleft())
+        try:
+            while self._queue:
+                await self._attempt(self._queue.popleft())
+        finally:
+            # Here and not when the loop notices: what is offered in between would find a worker that works no more.
+            worker = asyncio.current_task()
+            assert worker is not None  # noqa: S101  # a coroutine of ours runs in a task
+            self._workers.discard(worker)

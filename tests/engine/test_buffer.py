@@ -84,11 +84,21 @@ def test_one_more_opens_a_window_of_its_own(buffer: Buffer) -> None:
     assert buffer.offer(notification(uid=0), 1.6) is Decision.HOLD
 
 
-def test_flush_gives_what_is_held(buffer: Buffer) -> None:
-    """An orderly stop loses nothing that waits for its window to end."""
+def test_release_gives_what_is_held(buffer: Buffer) -> None:
+    """An orderly stop loses nothing that waits for its window to end, and goes on swallowing repeats."""
     buffer.offer(notification(uid=0), 0.0)
     buffer.offer(notification(uid=0), 0.1)
-    assert (len(buffer.flush()), len(buffer)) == (1, 0)
+    assert (len(buffer.release()), buffer.leaving(1.2)) == (1, [])
+
+
+def test_shorter_delay_ends_what_is_held(buffer: Buffer) -> None:
+    """A reload that shortens the delay while a window holds something: it leaves, once."""
+    buffer.set_delays(10.0, 0.0)
+    buffer.offer(notification(uid=0), 0.0)
+    buffer.offer(notification(uid=0), 1.0)
+    buffer.set_delays(1.0, 10.0)
+    buffer.offer(notification(uid=0), 2.0)
+    assert [len(buffer.leaving(now)) for now in (10.0, 11.0, 12.0, 13.0)] == [0, 1, 0, 0]
 
 
 def test_no_delay_swallows_nothing() -> None:
@@ -114,13 +124,14 @@ def test_longest_delay_below_the_delay_counts() -> None:
     assert len(buffer.leaving(2.0)) == 1
 
 
-@given(st.lists(st.tuples(st.floats(0.0, 2.0), st.integers(0, 2)), max_size=60))
-def test_windows_end_and_nothing_without_uid_is_lost(steps: list[tuple[float, int]]) -> None:
-    """Whatever the rhythm: after the last window every look-alike was sent or followed by one, and memory is empty."""
+@given(st.lists(st.tuples(st.floats(0.0, 2.0), st.integers(0, 2), st.sampled_from([0.0, 0.5, 1.0, 4.0])), max_size=60))
+def test_windows_end_and_nothing_without_uid_is_lost(steps: list[tuple[float, int, float]]) -> None:
+    """Whatever the rhythm and the reloads: each look-alike was sent or followed by one, and memory is empty."""
     buffer = Buffer(1.0, 3.0)
     now, last_heard, last_sent = 0.0, -1.0, -1.0
-    for pause, uid in steps:
+    for pause, uid, delay in steps:
         now += pause
+        buffer.set_delays(delay, 3.0)
         if any("id" not in left.data for left in buffer.leaving(now)):
             last_sent = now
         decision = buffer.offer(notification(uid=uid), now)

@@ -239,6 +239,17 @@ async def test_drain_sends_what_is_held_and_what_falls_due() -> None:
     assert (engine.outbox.depth, len(apns.sent)) == (0, 3)
 
 
+async def test_drain_waits_for_what_the_store_held_up() -> None:
+    """Look-alikes that are still to be matched when the stop begins are not held back for a window."""
+    apns = ScriptedTransport("apn")
+    engine = Engine(PlainStore(phone(), failures=[NotReachable("away")]), apns, delay_s=60.0)
+    async with engine.running() as dispatcher:
+        for _ in range(3):
+            await dispatcher.accept(mail(uid=0, at=engine.clock.now()))
+        await dispatcher.drain(30.0)
+    assert engine.outbox.depth == 0
+
+
 async def test_drain_gives_up_on_what_falls_due_too_late() -> None:
     """A retry in an hour is left over at once, not waited for."""
     apns = ScriptedTransport("apn", [Outcome(Verdict.THROTTLED, retry_after_s=1800.0)])
