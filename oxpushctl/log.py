@@ -23,7 +23,12 @@ def mask(secret: str) -> str:
 def quote(value: Field) -> str:
     """Write a value so that a record stays one line and its fields can be split at blanks."""
     text = str(value)
-    return text if text and _PLAIN.issuperset(text) else json.dumps(text, ensure_ascii=False)
+    return text if text and _PLAIN.issuperset(text) else _visible(json.dumps(text, ensure_ascii=False))
+
+
+def _visible(text: str) -> str:
+    """Escape what a terminal would obey or not show: control characters, line separators, directions."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 class Log:
@@ -79,9 +84,9 @@ class _LineFormatter(logging.Formatter):
         milliseconds = int(record.created * 1000) % 1000
         at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{milliseconds:03d}Z"
         level = record.levelname.lower()
-        event = " ".join(record.getMessage().split())
+        event = _visible(" ".join(record.getMessage().split()))
         if self._as_json:
-            line = json.dumps({"time": at, "level": level, "event": event, **fields}, ensure_ascii=False)
+            line = _visible(json.dumps({"time": at, "level": level, "event": event, **fields}, ensure_ascii=False))
         else:
             line = " ".join([at, level, event, *(f"{key}={quote(value)}" for key, value in fields.items())])
         if self._with_traceback and record.exc_info:

@@ -97,3 +97,12 @@ def test_exception_of_a_library(stream: io.StringIO, with_traceback: bool) -> No
     first, *rest = stream.getvalue().splitlines()
     assert first.endswith(r' error it failed exception="ValueError: no\ngood"')
     assert bool(rest) == with_traceback
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_terminal_is_not_commanded(stream: io.StringIO, as_json: bool) -> None:
+    """Whatever a mailbox owner writes into a registration, a terminal shows it and obeys nothing of it."""
+    log.configure(stream, level=logging.INFO, as_json=as_json)
+    log.get("oxpushctl.test").info("who\x9b1m", user="\x9b31m\u2028\u202eevil\x07")
+
+    assert _line(stream).isprintable()
