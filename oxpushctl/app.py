@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import orjson
 
 from oxpushctl import log
-from oxpushctl.config import check, state
+from oxpushctl.config import check, render, state
 from oxpushctl.config.options import ApnsOptions, FcmOptions
 from oxpushctl.config.properties import (
     DELAY_DURATION,
@@ -33,6 +33,7 @@ from oxpushctl.engine.dispatcher import Dispatcher
 from oxpushctl.engine.outbox import MemoryOutbox
 from oxpushctl.engine.routes import Routes
 from oxpushctl.engine.systemd import ServiceManager
+from oxpushctl.errors import ConfigurationError
 from oxpushctl.messages.facade import MobileApiFacade
 from oxpushctl.model import Outcome
 from oxpushctl.stores.sql.database import Database
@@ -126,6 +127,7 @@ class Engine:
         settings = configuration.settings
         clock = SystemClock()
         self._configuration = configuration
+        self._closing: set[asyncio.Task[None]] = set()
         self.outbox = MemoryOutbox()
         self._buffer = Buffer(settings[DELAY_DURATION] / 1000, settings[MAX_DELAY_DURATION] / 1000)
         self._delivery = Delivery(make_routes(configuration), stores.subscriptions, self.outbox, clock)
@@ -143,25 +145,31 @@ class Engine:
             settings, settings[INTAKE_LISTEN], notify_routes, lambda: not self.outbox.is_full, clock
         )
         self.server.add(configuration.admin_listen, {})
-        self._tell_out_of_service(configuration)
+        _tell_out_of_service(configuration)
 
-    async def reload(self, configuration: Configuration) -> None:
-        """Take over what may change while running, and name what needs a restart."""
+    def reload(self, configuration: Configuration) -> None:
+        """Take over what may change while running, and name what needs a restart.
+
+        Raises ``ConfigurationError`` when a client that is served would be lost to a mistake.
+        """
+        _refuse_losses(self._configuration, configuration)
         settings, before = configuration.settings, self._configuration.settings
         old_routes, self._delivery.routes = self._delivery.routes, make_routes(configuration)
+        closing = asyncio.get_running_loop().create_task(_close(old_routes))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
         self._buffer.set_delays(settings[DELAY_DURATION] / 1000, settings[MAX_DELAY_DURATION] / 1000)
         self.dispatcher.max_age_s = settings[PUSH_MAX_AGE]
         self._endpoint.reload(settings)
         self._configuration = configuration
-        self._tell_out_of_service(configuration)
+        _tell_out_of_service(configuration)
         for row in TABLE:
             if row.has_effect and not row.is_reloadable and settings[row] != before[row]:
                 _log.warning("changed, needs a restart", key=row.key)
-        await old_routes.aclose()
 
     async def aclose(self) -> None:
         """Close the transports."""
-        await self._delivery.routes.aclose()
+        await asyncio.gather(self._delivery.routes.aclose(), *self._closing)
 
     def ready_line(self) -> str:
         """Return the line that says where a running engine is reached."""
@@ -169,17 +177,35 @@ class Engine:
         reached = [f"{name}={address}" for name, given in listen for address in self.server.addresses(given)]
         return " ".join(["ready", *reached])
 
-    @staticmethod
-    def _tell_out_of_service(configuration: Configuration) -> None:
-        for client in configuration.clients:
-            if client.is_enabled and configuration.has_error(client):
-                _log.error(
-                    "client out of service",
-                    client=client.client,
-                    transport=transport_of(client),
-                    at=str(client.origin),
-                    todo="run oxpushctl config check",
-                )
+
+def _tell_out_of_service(configuration: Configuration) -> None:
+    """Say loudly which clients cannot be served, or which file would have named them."""
+    for finding in configuration.client_errors:
+        _log.error(
+            "client out of service",
+            client=finding.client or None,
+            transport=finding.transport or None,
+            reason=render.line(finding),
+        )
+
+
+def _refuse_losses(before: Configuration, after: Configuration) -> None:
+    """Raise when an error in the new configuration takes a client out of service that the old one serves."""
+    served = {(client.client, transport_of(client)) for client in before.usable_clients}
+    lost = served - {(client.client, transport_of(client)) for client in after.usable_clients}
+    guilty = [
+        finding
+        for finding in after.client_errors
+        if any(finding.client in ("", client) and finding.transport in ("", transport) for client, transport in lost)
+    ]
+    if guilty:
+        raise ConfigurationError("; ".join(render.line(finding) for finding in guilty))
+
+
+async def _close(routes: Routes) -> None:
+    """Close what a reload has replaced; closed TLS contexts hang in cycles, too large to wait for their collection."""
+    await routes.aclose()
+    gc.collect()
 
 
 async def serve(
@@ -196,7 +222,7 @@ async def serve(
         engine = Engine(configuration, stores)
 
         async def reload() -> None:
-            await engine.reload(await asyncio.to_thread(read_again))
+            engine.reload(await asyncio.to_thread(read_again))
 
         daemon = Daemon(
             dispatcher=engine.dispatcher,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 
 import click
 
-from oxpushctl import app
 from oxpushctl.cli.options import Invocation
 from oxpushctl.config import render
 from oxpushctl.config.reading import Configuration
@@ -22,6 +22,10 @@ def run(invocation: Invocation) -> None:
     Prints one line beginning "ready" on standard output when it serves; everything else is logged to standard error.
     SIGHUP reads the configuration again; a second SIGTERM or SIGINT ends the orderly stop at once.
     """
+    # A reload that is asked for while we start, as by logrotate, finds nothing to read again.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    from oxpushctl import app  # noqa: PLC0415  # takes half a second, which the line above has to precede
+
     invocation.start_logging()
     configuration = app.check_parts(invocation.configuration())
     if configuration.engine_errors:

@@ -39,6 +39,13 @@ class Configuration:
         )
 
     @property
+    def client_errors(self) -> tuple[Finding, ...]:
+        """The errors that put clients out of service, or a whole file of them."""
+        return tuple(
+            finding for finding in self.findings if finding.severity is Severity.ERROR and finding.reach is Reach.CLIENT
+        )
+
+    @property
     def usable_clients(self) -> tuple[ClientOptions, ...]:
         """The clients that are enabled and have no error."""
         return tuple(client for client in self.clients if client.is_enabled and not self.has_error(client))
@@ -57,11 +64,7 @@ class Configuration:
         """Tell whether an error puts a client out of service."""
         transport = selection.transport_of(client)
         return any(
-            finding.severity is Severity.ERROR
-            and finding.reach is Reach.CLIENT
-            and finding.client == client.client
-            and finding.transport in ("", transport)
-            for finding in self.findings
+            finding.client == client.client and finding.transport in ("", transport) for finding in self.client_errors
         )
 
     def with_findings(self, more: Iterable[Finding]) -> Configuration:

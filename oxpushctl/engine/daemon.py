@@ -71,6 +71,7 @@ class Daemon:
     def stop(self) -> None:
         """Begin the orderly stop; called again, end it at once."""
         if self._stop.is_set():
+            _log.warning("stop forced by a second signal")
             self._force.set()
         self._stop.set()
 
@@ -80,7 +81,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         workers = [loop.create_task(self._dispatcher.run()), loop.create_task(self._reload_when_wanted())]
         for worker in workers:
-            worker.add_done_callback(lambda _: self.stop())  # before the stop only a bug ends one
+            worker.add_done_callback(lambda _: self._end_at_once())  # before the stop only a bug ends one
         try:
             await self._serve()
         finally:
@@ -89,10 +90,13 @@ class Daemon:
                 worker.cancel()
             ends = await asyncio.gather(*workers, return_exceptions=True)
             await self._dispatcher.aclose()
+            left = self._name_leftovers()
         for end in ends:
             if isinstance(end, Exception):
                 raise end
-        self._name_leftovers()
+        if left:
+            raise TryLater(f"{left} accepted events or messages were left unsent")
+        _log.info("stopped: everything accepted was sent")
 
     async def _serve(self) -> None:
         await self._server.start()
@@ -101,15 +105,20 @@ class Daemon:
         await self._stop.wait()
         self._manager.stopping()
         _log.info("stopping", open=self._outbox.depth, limit_s=self._drain_limit_s)
-        await self._server.stop_accepting()
         async with asyncio.TaskGroup() as ends:
-            drain = ends.create_task(self._dispatcher.drain(self._drain_limit_s))
+            orderly = ends.create_task(self._finish())
             force = ends.create_task(self._force.wait())
-            done, _ = await asyncio.wait((drain, force), return_when=asyncio.FIRST_COMPLETED)
-            if force in done:
-                _log.warning("stop forced by a second signal")
-            drain.cancel()
+            await asyncio.wait((orderly, force), return_when=asyncio.FIRST_COMPLETED)
+            orderly.cancel()
             force.cancel()
+
+    async def _finish(self) -> None:
+        await self._server.stop_accepting()
+        await self._dispatcher.drain(self._drain_limit_s)
+
+    def _end_at_once(self) -> None:
+        self._stop.set()
+        self._force.set()
 
     def _watch_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -121,24 +130,28 @@ class Daemon:
         while True:
             await self._reload_wanted.wait()
             self._reload_wanted.clear()
+            if self._stop.is_set():
+                continue
             self._manager.reloading()
             try:
                 await self._reload()
             except OxpushctlError as error:
                 _log.error("reload refused, the old configuration stays", reason=str(error))
+            except Exception as error:  # noqa: BLE001  # a bug met by a file must not end what runs well without it
+                reason = f"{type(error).__name__}: {error}"
+                _log.error("reload failed: bug, the old configuration stays", reason=reason)
             else:
                 _log.info("reloaded")
             self._manager.ready()
 
-    def _name_leftovers(self) -> None:
+    def _name_leftovers(self) -> int:
+        """Name what was accepted and is not sent, and return how much it is."""
         count = 0
         for item in self._outbox.open():
             count += 1
             if count <= NAMED_LEFTOVERS:
                 _log.warning("left unsent", **_named(item))
-        if count:
-            raise TryLater(f"{count} accepted events or messages were left unsent")
-        _log.info("stopped: everything accepted was sent")
+        return count
 
 
 def _named(item: MailEvent | Entry) -> dict[str, log.Field]:

@@ -11,7 +11,7 @@ from oxpushctl.engine.retry import next_attempt_at
 from oxpushctl.engine.routes import NoRoute, Routes
 from oxpushctl.errors import OxpushctlError
 from oxpushctl.interfaces import Clock, Outbox, SubscriptionStore
-from oxpushctl.model import Entry, Outcome, Verdict
+from oxpushctl.model import Entry, Outcome, Subscription, Verdict
 
 _log = log.get(__name__)
 
@@ -58,7 +58,8 @@ class Delivery:
             _log.warning("push too old", **_named(entry), attempts=entry.attempts)
             self._outbox.done(entry)
             return False
-        route = self.routes.find(subscription.client, subscription.transport, notification.topic)
+        routes = self.routes
+        route = routes.find(subscription.client, subscription.transport, notification.topic)
         if isinstance(route, NoRoute):
             _log.info("push dropped", **_named(entry), reason=route.reason)
             self._outbox.done(entry)
@@ -67,7 +68,9 @@ class Delivery:
             notification = without_unread(notification)
         message = route.generator.render(notification, subscription, route.transport.max_payload)
         entry.attempts += 1
-        outcome = await route.transport.send(message)
+        outcome = await routes.send(route, message)
+        if self._unreachable and outcome.verdict is not Verdict.UNREACHABLE:
+            self._tell_reachable(subscription)
         if outcome.verdict is Verdict.DELIVERED:
             self._delivered(entry, outcome)
         elif outcome.verdict is Verdict.TOKEN_GONE:
@@ -81,12 +84,14 @@ class Delivery:
 
     def _delivered(self, entry: Entry, outcome: Outcome) -> None:
         self._outbox.done(entry)
-        subscription = entry.subscription
-        if self._unreachable and (lane := (subscription.transport, subscription.client)) in self._unreachable:
-            self._unreachable.discard(lane)
-            _log.info("provider reachable again", transport=subscription.transport, client=subscription.client)
         if _log.is_debug:
             _log.debug("push delivered", **_named(entry), provider_id=outcome.provider_id)
+
+    def _tell_reachable(self, subscription: Subscription) -> None:
+        lane = (subscription.transport, subscription.client)
+        if lane in self._unreachable:
+            self._unreachable.discard(lane)
+            _log.info("provider reachable again", transport=subscription.transport, client=subscription.client)
 
     async def _token_gone(self, entry: Entry, outcome: Outcome) -> None:
         """Remove a dead token; a doubtful one stays until there is a breaker to judge by all its like."""

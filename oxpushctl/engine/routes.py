@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from oxpushctl.interfaces import MessageGenerator, Transport
+from oxpushctl.model import Message, Outcome
 
 IsEnabled = Callable[[str, str, str], bool]
 
@@ -35,6 +37,9 @@ class Routes:
         self._generators = tuple(generators)
         self._is_enabled = is_enabled
         self._known: dict[tuple[str, str, str], Route | NoRoute] = {}
+        self._sending = 0
+        self._is_quiet = asyncio.Event()
+        self._is_quiet.set()
 
     def find(self, client: str, transport: str, topic: str) -> Route | NoRoute:
         """Return the route for a subscription, or why there is none."""
@@ -46,10 +51,21 @@ class Routes:
             self._known[key] = route
         return route
 
+    async def send(self, route: Route, message: Message) -> Outcome:
+        """Make one attempt; the transports stay open until it has ended."""
+        self._sending += 1
+        self._is_quiet.clear()
+        try:
+            return await route.transport.send(message)
+        finally:
+            self._sending -= 1
+            if not self._sending:
+                self._is_quiet.set()
+
     async def aclose(self) -> None:
-        """Close the transports."""
-        for transport in self._transports.values():
-            await transport.aclose()
+        """Close the transports when what is being sent has ended, each within the deadline of its transport."""
+        await self._is_quiet.wait()
+        await asyncio.gather(*(transport.aclose() for transport in self._transports.values()))
 
     def _look_up(self, client: str, transport: str, topic: str) -> Route | NoRoute:
         part = self._transports.get(transport)

@@ -112,6 +112,39 @@ async def test_reload_with_errors_keeps_what_works(ground: Ground) -> None:
     assert push.is_delivered
 
 
+async def test_reload_that_would_lose_a_client_is_refused(ground: Ground) -> None:
+    """A tab in the options of a client that is served: the reload is refused with file and line, pushes go on."""
+    await ground.subscribe("apn", "aa11")
+    async with engine.running(ground.etc, ground.state) as running:
+        options = ground.etc / "pns-apns-options.yml"
+        options.write_text(options.read_text().replace("  topic:", "\ttopic:", 1))
+        running.signal(signal.SIGHUP)
+        await until(lambda: "reload refused" in running.log())
+        await accepted(ground, running, range(1, 2))
+        (push,) = await ground.sandbox.wait_for()
+        log = running.log()
+    assert push.is_delivered
+    assert "pns-apns-options.yml:" in log
+
+
+async def test_reload_cuts_nothing_short(ground: Ground) -> None:
+    """What is on its way when the configuration is read again arrives, once, and nobody is told of trouble."""
+    await ground.subscribe("apn", "aa11")
+    await ground.subscribe("gcm", "phone-2")
+    ground.sandbox.script.delay_ms = 300
+    async with engine.running(ground.etc, ground.state) as running:
+        for start in range(1, 101, 20):
+            await accepted(ground, running, range(start, start + 20))
+            running.signal(signal.SIGHUP)
+        await ground.sandbox.wait_for(count=200, timeout_s=60)
+        running.signal(signal.SIGTERM)
+        code = await running.wait()
+        log = running.log()
+    cids = [(push.provider, push.at("cid") or push.at("data", "cid")) for push in ground.sandbox.pushes]
+    assert (code, len(cids), len(set(cids))) == (0, 200, 200)
+    assert not [line for line in log.splitlines() if " warning " in line or " error " in line]
+
+
 async def test_engine_errors_refuse_the_start(ground: Ground) -> None:
     """With an error that concerns everything nothing starts: 78, and the same line as the check prints."""
     with (ground.etc / "server.properties").open("a") as file:
