@@ -9,6 +9,7 @@ A push certificate's subject has the app's bundle id as UID; these extensions ar
 from __future__ import annotations
 
 import datetime
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,41 +30,61 @@ _SEQUENCE, _UTF8_STRING = 0x30, 0x0C
 _EXPORT = "export certificate and private key together as .p12 from Keychain Access"
 
 
+# What cryptography raises when it comes to a field: it reads a certificate no earlier than it is asked.
+_MALFORMED = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class PushCertificate:
-    """A certificate chain, the client's own first, and its private key."""
+    """A certificate chain, the client's own first, its private key, and what Apple wrote into it.
+
+    ``topics`` are what it may push to: its UID first, then those of the extension.
+    """
 
     chain: tuple[x509.Certificate, ...]
     key: PrivateKeyTypes = field(repr=False)
+    not_before: datetime.datetime
+    not_after: datetime.datetime
+    topics: tuple[str, ...]
+    is_for_sandbox: bool
+    is_for_production: bool
+
+    @classmethod
+    def of(cls, chain: tuple[x509.Certificate, ...], key: PrivateKeyTypes) -> PushCertificate:
+        """Read the first certificate of a chain; a malformed one raises any of ``_MALFORMED``."""
+        own = chain[0]
+        uids = [str(attribute.value) for attribute in own.subject.get_attributes_for_oid(NameOID.USER_ID)]
+        extensions = {extension.oid: extension.value for extension in own.extensions}
+        listed = extensions.get(_TOPICS)
+        more = _topics(listed.value) if isinstance(listed, x509.UnrecognizedExtension) else ()
+        return cls(
+            chain,
+            key,
+            own.not_valid_before_utc,
+            own.not_valid_after_utc,
+            tuple(dict.fromkeys([*uids, *more])),
+            is_for_sandbox=_FOR_SANDBOX in extensions,
+            is_for_production=_FOR_PRODUCTION in extensions,
+        )
 
     @property
     def fingerprint(self) -> bytes:
         """What tells this certificate from others."""
         return self.chain[0].fingerprint(hashes.SHA256())
 
-    @property
-    def not_before(self) -> datetime.datetime:
-        """Since when it is valid."""
-        return self.chain[0].not_valid_before_utc
-
-    @property
-    def not_after(self) -> datetime.datetime:
-        """Until when it is valid."""
-        return self.chain[0].not_valid_after_utc
-
-    @property
-    def topics(self) -> tuple[str, ...]:
-        """The topics that it may push to: its UID first, then those of the extension."""
-        uids = [str(attribute.value) for attribute in self.chain[0].subject.get_attributes_for_oid(NameOID.USER_ID)]
-        return tuple(dict.fromkeys([*uids, *_topics(self._extension(_TOPICS) or b"")]))
-
     def serves(self, *, is_production: bool) -> bool:
         """Tell whether it is for that environment; one that names none is taken for both."""
-        is_for_sandbox = self._extension(_FOR_SANDBOX) is not None
-        is_for_production = self._extension(_FOR_PRODUCTION) is not None
-        if is_for_sandbox == is_for_production:
-            return True
-        return is_for_production == is_production
+        own, other = self.is_for_production, self.is_for_sandbox
+        if not is_production:
+            own, other = other, own
+        return own or not other
 
     def pem(self, password: bytes) -> bytes:
         """Return chain and key as PEM, the key encrypted."""
@@ -74,18 +95,20 @@ class PushCertificate:
         )
         return key + b"".join(each.public_bytes(serialization.Encoding.PEM) for each in self.chain)
 
-    def _extension(self, oid: ObjectIdentifier) -> bytes | None:
-        """Return the DER of an extension that only Apple knows."""
-        try:
-            extension = self.chain[0].extensions.get_extension_for_oid(oid).value
-        except (x509.ExtensionNotFound, ValueError):  # ValueError: some other extension is malformed
-            return None
-        return extension.value if isinstance(extension, x509.UnrecognizedExtension) else None
-
 
 def load_certificate(path: Path, password: str | None) -> PushCertificate:
     """Load a keystore, PKCS#12 or PEM, that holds the certificate and its private key."""
     content = read_credentials(path, "keystore")
+    try:
+        with warnings.catch_warnings():
+            # cryptography warns of what it reads all the same, and names our source: BER, as macOS exports a .p12.
+            warnings.simplefilter("ignore")
+            return _read(content, path, password)
+    except _MALFORMED as error:
+        raise UnusableCredentials("OXP403", "keystore", f"the certificate in {path} is damaged", _EXPORT) from error
+
+
+def _read(content: bytes, path: Path, password: str | None) -> PushCertificate:
     # PFX ::= SEQUENCE { version INTEGER (3), … } (RFC 7292, 4): by this a wrong password is told from a wrong file
     if content[:1] == bytes([_SEQUENCE]) and b"\x02\x01\x03" in content[2:10]:
         key, certificates = _read_pkcs12(content, path, password)
@@ -97,7 +120,7 @@ def load_certificate(path: Path, password: str | None) -> PushCertificate:
     if key is None or not own:
         what = "no private key" if key is None else "no certificate for its private key"
         raise UnusableCredentials("OXP403", "keystore", f"{path} holds {what}", _EXPORT)
-    return PushCertificate((own[0], *(each for each in certificates if each != own[0])), key)
+    return PushCertificate.of((own[0], *(each for each in certificates if each != own[0])), key)
 
 
 def _belongs(certificate: x509.Certificate, key: PrivateKeyTypes) -> bool:

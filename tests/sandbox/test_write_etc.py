@@ -38,7 +38,7 @@ def test_certificate_as_apple_issues_it(topic: str) -> None:
     """The topics of a push certificate are found where Apple puts them."""
     issuer = Identity.create()
     certificate = certificates.apns_client(issuer.ca, issuer.ca_key, issuer.apns_certificate_key.public_key(), topic)
-    read = PushCertificate((certificate,), issuer.apns_certificate_key)
+    read = PushCertificate.of((certificate,), issuer.apns_certificate_key)
     assert read.topics == (topic, f"{topic}.voip", f"{topic}.complication")
 
 

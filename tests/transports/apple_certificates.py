@@ -31,7 +31,7 @@ def self_signed(
     )
     for extension in extensions:
         builder = builder.add_extension(extension, critical=False)
-    return PushCertificate((builder.sign(key, hashes.SHA256()),), key)
+    return PushCertificate.of((builder.sign(key, hashes.SHA256()),), key)
 
 
 def mark(oid: ObjectIdentifier) -> x509.UnrecognizedExtension:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import functools
+import random
+import ssl
 from pathlib import Path
 
 import pytest
@@ -14,6 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oxpushctl.transports.certificates import load_certificate
+from oxpushctl.transports.credentials import UnusableCredentials
+from oxpushctl.transports.trust import show
 from tests.peers.certificates import Authority, ec_key
 from tests.transports.apple_certificates import FOR_PRODUCTION, FOR_SANDBOX, MAIL, mark, self_signed
 from tests.transports.faults import PASSWORD, fault
@@ -110,6 +116,50 @@ def test_a_certificate_without_its_key(tmp_path: Path) -> None:
     assert "neither PKCS#12" in str(fault(lambda: load_certificate(cer, PASSWORD)))
     for path in (mixed, alone):
         assert "no certificate for its private key" in str(fault(functools.partial(load_certificate, path, PASSWORD)))
+
+
+def key_and_certificate(folder: Path) -> tuple[bytes, bytes]:
+    """Return the PEM of a private key and the DER of its certificate."""
+    store = pkcs12.load_pkcs12(Authority(folder).client(MAIL, PASSWORD, topics=(MAIL,)).read_bytes(), PASSWORD.encode())
+    assert store.key is not None
+    assert store.cert is not None
+    key = store.key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return key, store.cert.certificate.public_bytes(serialization.Encoding.DER)
+
+
+def as_pem(der: bytes) -> bytes:
+    return b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(der) + b"-----END CERTIFICATE-----\n"
+
+
+def test_a_certificate_of_no_version(tmp_path: Path) -> None:
+    """A certificate is read as a whole when it is loaded: what is damaged is said then."""
+    key, der = key_and_certificate(tmp_path)
+    path = tmp_path / "mail.pem"
+    path.write_bytes(key + as_pem(der[:12] + b"\x20" + der[13:]))
+    error = fault(lambda: load_certificate(path, None))
+    assert (error.code, str(error)) == ("OXP403", f"the certificate in {path} is damaged")
+
+
+def test_a_certificate_with_any_one_byte_changed(tmp_path: Path) -> None:
+    """It can be used as before, or is refused in our words: nothing else comes out, then or later."""
+    key, der = key_and_certificate(tmp_path)
+    path = tmp_path / "mail.pem"
+    chance = random.Random(20)
+    for _ in range(300):
+        at = chance.randrange(len(der))
+        path.write_bytes(key + as_pem(der[:at] + chance.randbytes(1) + der[at + 1 :]))
+        with contextlib.suppress(UnusableCredentials):
+            show(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), load_certificate(path, None))
+
+
+def test_a_p12_in_ber(tmp_path: Path) -> None:
+    """macOS exports with lengths left open: that works, and Python has nothing to warn of."""
+    der = Authority(tmp_path).client(MAIL, PASSWORD).read_bytes()
+    path = tmp_path / "mac.p12"
+    path.write_bytes(b"\x30\x80" + der[4:] + b"\x00\x00")
+    assert load_certificate(path, PASSWORD).topics == (MAIL,)
 
 
 @given(st.binary())
