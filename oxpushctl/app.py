@@ -46,10 +46,11 @@ from oxpushctl.transports.fcm import FcmTransport
 from oxpushctl.web import notify
 from oxpushctl.web.notify import NotifyEndpoint
 from oxpushctl.web.server import Server
+from oxpushctl.web.tls import check_tls
 
 _log = log.get(__name__)
 
-PART_CHECKS: tuple[check.Check, ...] = (check_clients,)
+PART_CHECKS: tuple[check.Check, ...] = (check_clients, check_tls)
 
 
 def check_parts(configuration: Configuration) -> Configuration:
@@ -142,7 +143,7 @@ class Engine:
         self._endpoint = NotifyEndpoint.from_settings(settings, self.dispatcher, stores.users, clock)
         notify_routes = {notify.PATH: dict.fromkeys(notify.METHODS, self._endpoint)}
         self.server = Server.from_settings(
-            settings, settings[INTAKE_LISTEN], notify_routes, lambda: not self.outbox.is_full, clock
+            settings, settings[INTAKE_LISTEN], notify_routes, lambda: not self.outbox.is_full, clock, configuration.etc
         )
         self.server.add(configuration.admin_listen, {})
         _tell_out_of_service(configuration)

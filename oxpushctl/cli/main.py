@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -26,8 +28,37 @@ _COMMANDS = {
 }
 
 
+class _ReaderGone(Exception):
+    """Who read our output went away, as ``head`` does: the work ends, and nobody is left to be told."""
+
+
 class _LazyGroup(click.Group):
-    """Imports a command's module when the command is called: ``--version`` must not wait for them."""
+    """Imports a command's module when the command is called: ``--version`` must not wait for them.
+
+    Arguments that are no text are refused here: databases and providers take none.
+    """
+
+    # click would end the process with 1 for a broken pipe: these two are all of its work in which we or it print.
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **extra)
+        except BrokenPipeError as error:
+            raise _ReaderGone from error
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderGone from error
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        for arg in args:
+            try:
+                arg.encode()
+            except UnicodeEncodeError as error:
+                raise click.UsageError(f"{arg!a} is not UTF-8", ctx) from error
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -87,9 +118,9 @@ def main() -> None:
     except OxpushctlError as error:
         click.echo(f"oxpushctl: {error}", err=True)
         code = error.exit_code
-    except BrokenPipeError:
-        # The reader of our output went away, as `head` does: nobody is left to be told.
-        sys.stderr.close()
+    except _ReaderGone:
+        # What is left in the buffer would meet the broken pipe again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except Exception as error:  # noqa: BLE001  # the last door: a bug becomes one line and exit code 1
         click.echo(f"oxpushctl: bug: {type(error).__name__}: {error} (--debug shows where)", err=True)

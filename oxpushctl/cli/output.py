@@ -35,6 +35,7 @@ def print_rows(columns: Sequence[str], rows: Sequence[Row], form: str, *, if_non
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerow(columns)
             writer.writerows([_text(row[column]) for column in columns] for row in rows)
+            sys.stdout.flush()  # here it can still be told that nobody reads
         case _ if not rows:
             say(if_none)
         case _ if sys.stdout.isatty():

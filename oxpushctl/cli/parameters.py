@@ -13,17 +13,17 @@ from oxpushctl.config.property import DURATION
 F = TypeVar("F", bound=Callable[..., Any])
 
 _FORMATS = ("table", "json", "jsonl", "csv")
-_ID = click.IntRange(1, 2**32 - 1)
+ID = click.IntRange(1, 2**32 - 1)
 
 
 def context_option(*, is_required: bool = False) -> Callable[[F], F]:
     """``-c``: the context's number."""
-    return click.option("-c", "--context", type=_ID, required=is_required, metavar="CONTEXT", help="Context id.")
+    return click.option("-c", "--context", type=ID, required=is_required, metavar="CONTEXT", help="Context id.")
 
 
 def user_id_option() -> Callable[[F], F]:
     """``-u`` where the directory itself is changed: the user's number."""
-    return click.option("-u", "--user", type=_ID, required=True, metavar="USER", help="User id.")
+    return click.option("-u", "--user", type=ID, required=True, metavar="USER", help="User id.")
 
 
 def user_option(*, is_required: bool = False) -> Callable[[F], F]:

@@ -25,13 +25,11 @@ def run(invocation: Invocation) -> None:
     # A reload that is asked for while we start, as by logrotate, finds nothing to read again.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from oxpushctl import app  # noqa: PLC0415  # takes half a second, which the line above has to precede
+    from oxpushctl.cli.stored import refuse_errors  # noqa: PLC0415  # same
 
     invocation.start_logging()
     configuration = app.check_parts(invocation.configuration())
-    if configuration.engine_errors:
-        for finding in configuration.engine_errors:
-            click.echo(render.line(finding), err=True)
-        raise ConfigurationError("the engine does not start with this configuration: run oxpushctl config check")
+    refuse_errors(configuration)
 
     def read_again() -> Configuration:
         again = app.check_parts(invocation.configuration())

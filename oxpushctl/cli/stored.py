@@ -9,8 +9,11 @@ from typing import TypeVar
 
 import click
 
+from oxpushctl.cli.output import say
+from oxpushctl.cli.parameters import ID
+from oxpushctl.config import render
 from oxpushctl.config.reading import Configuration
-from oxpushctl.errors import UnknownEntry
+from oxpushctl.errors import ConfigurationError, UnknownEntry
 from oxpushctl.model import PushUser
 from oxpushctl.stores.sql.database import Database
 from oxpushctl.stores.sql.users import SqlUserDirectory
@@ -19,7 +22,8 @@ T = TypeVar("T")
 
 
 def with_database(configuration: Configuration, work: Callable[[Database], Awaitable[T]]) -> T:
-    """Run one command's work on the database and close it."""
+    """Run one command's work on the database and close it; errors in the configuration may be about which one it is."""
+    refuse_errors(configuration)
 
     async def run() -> T:
         async with aclosing(Database.open(configuration.database_url)) as database:
@@ -28,10 +32,18 @@ def with_database(configuration: Configuration, work: Callable[[Database], Await
     return asyncio.run(run())
 
 
+def refuse_errors(configuration: Configuration) -> None:
+    """Print the errors with which nothing starts and raise ``ConfigurationError``, if there are any."""
+    if configuration.engine_errors:
+        for finding in configuration.engine_errors:
+            say(render.line(finding))
+        raise ConfigurationError("nothing is done with this configuration: run oxpushctl config check")
+
+
 async def named_user(database: Database, context: int | None, user: str) -> PushUser:
     """Return the user that ``-c`` and ``-u`` name: a number with its context, or a login or alias."""
     if context is not None and user.isdecimal():
-        return PushUser(context, int(user))
+        return PushUser(context, _user_id(user))
     found = await SqlUserDirectory(database).resolve(user)
     if found is None and user.isdecimal():
         raise click.UsageError(f"-u {user}: a user id needs its context (-c), and no login of the directory is {user}.")
@@ -40,3 +52,12 @@ async def named_user(database: Database, context: int | None, user: str) -> Push
     if context not in (None, found.context):
         raise UnknownEntry(f"{user!r} is user {found.user} of context {found.context}, not of context {context}")
     return found
+
+
+def _user_id(text: str) -> int:
+    try:
+        number: int = ID(text)
+    except click.BadParameter as error:
+        error.param_hint = "-u"
+        raise
+    return number

@@ -17,7 +17,7 @@ from oxpushctl import app
 from oxpushctl.cli.options import Invocation
 from oxpushctl.cli.output import say
 from oxpushctl.cli.parameters import client_option, context_option, user_option
-from oxpushctl.cli.stored import named_user
+from oxpushctl.cli.stored import named_user, refuse_errors
 from oxpushctl.config.properties import PUSH_MAX_AGE
 from oxpushctl.config.reading import Configuration
 from oxpushctl.engine.routes import Route
@@ -57,7 +57,7 @@ def _simulation(_ctx: click.Context, _option: click.Parameter, text: str | None)
 @user_option()
 @click.option("--subject", default="Test push", show_default=True, help="The mail's subject.")
 @click.option("--from", "sender", default="oxpushctl <oxpushctl@localhost>", show_default=True, help="Its sender.")
-@click.option("--unread", type=click.IntRange(0), help="The number of unseen mails.")
+@click.option("--unread", type=click.IntRange(0, 2**32 - 1), help="The number of unseen mails.")
 @click.option("--silent", is_flag=True, help="A mail without words: a background push.")
 @click.option("--dry-run", is_flag=True, help="Write the message, send nothing.")
 @click.option("--validate-only", is_flag=True, help="Have Google check the message without delivering it.")
@@ -81,8 +81,7 @@ def test_push(ctx: click.Context, /, **given: Any) -> None:
     wish.check()
     invocation.start_logging()
     configuration = app.check_parts(invocation.configuration())
-    if configuration.engine_errors:
-        raise ConfigurationError("the configuration has errors: run oxpushctl config check")
+    refuse_errors(configuration)
     steps = asyncio.run(_Attempt(configuration, wish).run())
     code = _exit_code(steps)
     if wish.form == "json":

@@ -13,6 +13,7 @@ from oxpushctl.config.finding import Finding, Reach, Severity
 from oxpushctl.config.options import ClientOptions
 from oxpushctl.config.options_reader import FACADE_CLIENTS_FILE
 from oxpushctl.config.properties import (
+    ADMIN_LISTEN,
     ALLOWED_CLIENTS,
     CREDSTORAGE_ENABLED,
     DELAY_DURATION,
@@ -26,7 +27,7 @@ from oxpushctl.config.properties import (
     TLS_CERTIFICATE,
     TLS_KEY,
 )
-from oxpushctl.config.property import Property
+from oxpushctl.config.property import Property, socket_path
 from oxpushctl.config.settings import Origin
 
 if TYPE_CHECKING:
@@ -47,19 +48,19 @@ def _rest_credentials(configuration: Configuration) -> Iterator[Finding]:
     missing = [row for row in (REST_LOGIN, REST_PASSWORD) if not settings[row]]
     if missing and not _has_error(configuration, REST_LOGIN, REST_PASSWORD):
         message = "is not set: the notify endpoint refuses all requests"
-        yield _told(configuration, Severity.WARNING, "OXP305", missing[0], message, "set login and password")
+        yield told(configuration, Severity.WARNING, "OXP305", missing[0], message, "set login and password")
 
 
 def _allowed_clients(configuration: Configuration) -> Iterator[Finding]:
     if not configuration.settings[ALLOWED_CLIENTS]:
-        yield _told(configuration, Severity.WARNING, "OXP306", ALLOWED_CLIENTS, "is empty: every client is allowed")
+        yield told(configuration, Severity.WARNING, "OXP306", ALLOWED_CLIENTS, "is empty: every client is allowed")
 
 
 def _tls_identity(configuration: Configuration) -> Iterator[Finding]:
     settings = configuration.settings
     for row, other in ((TLS_CERTIFICATE, TLS_KEY), (TLS_KEY, TLS_CERTIFICATE)):
         if settings[row] and not settings[other] and not _has_error(configuration, other):
-            yield _told(configuration, Severity.ERROR, "OXP307", row, f"is set without {other.key}")
+            yield told(configuration, Severity.ERROR, "OXP307", row, f"is set without {other.key}")
 
 
 def _named_files(configuration: Configuration) -> Iterator[Finding]:
@@ -67,7 +68,18 @@ def _named_files(configuration: Configuration) -> Iterator[Finding]:
         name = configuration.settings[row]
         if name and not exists(configuration.etc / name):
             message = f"there is no file {configuration.etc / name}"
-            yield _told(configuration, Severity.ERROR, "OXP302", row, message)
+            yield told(configuration, Severity.ERROR, "OXP302", row, message)
+
+
+def _admin_socket(configuration: Configuration) -> Iterator[Finding]:
+    if configuration.settings[ADMIN_LISTEN] or _has_error(configuration, ADMIN_LISTEN):
+        return
+    (address,) = configuration.admin_listen
+    try:
+        socket_path(address)
+    except ValueError:
+        message = f"is not set, and the path of {address} is too long for a socket"
+        yield told(configuration, Severity.ERROR, "OXP314", ADMIN_LISTEN, message, "set it to another address")
 
 
 def _delays(configuration: Configuration) -> Iterator[Finding]:
@@ -76,7 +88,7 @@ def _delays(configuration: Configuration) -> Iterator[Finding]:
     if 0 < max_delay_ms < delay_ms and not _has_error(configuration, DELAY_DURATION, MAX_DELAY_DURATION):
         row = DELAY_DURATION if configuration.settings.is_set(DELAY_DURATION) else MAX_DELAY_DURATION
         message = f"delayDuration is {delay_ms} ms, which is more than maxDelayDuration, {max_delay_ms} ms"
-        yield _told(configuration, Severity.ERROR, "OXP308", row, message)
+        yield told(configuration, Severity.ERROR, "OXP308", row, message)
 
 
 def _passcrypt(configuration: Configuration) -> Iterator[Finding]:
@@ -85,10 +97,10 @@ def _passcrypt(configuration: Configuration) -> Iterator[Finding]:
         return
     if settings[CREDSTORAGE_ENABLED]:
         message = f"is true, but {PASSCRYPT.key} is not set"
-        yield _told(configuration, Severity.ERROR, "OXP309", CREDSTORAGE_ENABLED, message)
+        yield told(configuration, Severity.ERROR, "OXP309", CREDSTORAGE_ENABLED, message)
     if settings.is_set(REGISTRATION) and settings[REGISTRATION] != "plain":
         message = f"is {settings[REGISTRATION]}, but {PASSCRYPT.key} is not set: registrations are plain"
-        yield _told(configuration, Severity.WARNING, "OXP311", REGISTRATION, message)
+        yield told(configuration, Severity.WARNING, "OXP311", REGISTRATION, message)
 
 
 def _clients_switched_off(configuration: Configuration) -> Iterator[Finding]:
@@ -106,7 +118,7 @@ def _switches_without_client(configuration: Configuration) -> Iterator[Finding]:
         switches.add("apns_http2")
     for name, row in SWITCHES.items():
         if configuration.settings[row] and name not in switches and not _are_options_broken(configuration, name):
-            yield _told(configuration, Severity.WARNING, "OXP304", row, "is true, but no client is configured for it")
+            yield told(configuration, Severity.WARNING, "OXP304", row, "is true, but no client is configured for it")
 
 
 def _qualified_clients(configuration: Configuration) -> Iterator[Finding]:
@@ -123,11 +135,8 @@ def _qualified_clients(configuration: Configuration) -> Iterator[Finding]:
             "OXP310",
             f"no options file has a client {match.client}",
             f"did you mean {close[0]}?" if close else "",
-            file=origin.file,
-            line=origin.line,
-            column=origin.column,
             key=name,
-        )
+        ).at(origin)
 
 
 def _clients_without_messages(configuration: Configuration) -> Iterator[Finding]:
@@ -144,6 +153,7 @@ _RULES: tuple[Check, ...] = (
     _allowed_clients,
     _tls_identity,
     _named_files,
+    _admin_socket,
     _delays,
     _passcrypt,
     _clients_switched_off,
@@ -168,22 +178,12 @@ def _are_options_broken(configuration: Configuration, switch: str) -> bool:
     )
 
 
-def _told(
+def told(
     configuration: Configuration, severity: Severity, code: str, row: Property[object], message: str, hint: str = ""
 ) -> Finding:
     """Return a finding about a property, at the place where it is set."""
     origin = configuration.settings.origin(row) or Origin("")
-    return Finding(
-        severity,
-        Reach.ENGINE,
-        code,
-        message,
-        hint,
-        file=origin.file,
-        line=origin.line,
-        column=origin.column,
-        key=row.key,
-    )
+    return Finding(severity, Reach.ENGINE, code, message, hint, key=row.key).at(origin)
 
 
 def _about(client: ClientOptions, code: str, message: str) -> Finding:
@@ -193,10 +193,7 @@ def _about(client: ClientOptions, code: str, message: str) -> Finding:
         Reach.CLIENT,
         code,
         message,
-        file=client.origin.file,
-        line=client.origin.line,
-        column=client.origin.column,
         key=client.client,
         client=client.client,
         transport=selection.transport_of(client),
-    )
+    ).at(client.origin)

@@ -230,6 +230,19 @@ _ROWS = (
         "open-xchange-mobile-api-facade, and those listed in pns-mobile-api-facade-clients.yml.",
     ),
     Code(
+        "OXP313",
+        "A TLS identity that cannot be used",
+        "oxpushctl.tls.certificate names a PEM file with the server's certificate and those of the authorities "
+        "between, oxpushctl.tls.key one with its private key, without a password. One of them holds something "
+        "else, the user that runs oxpushctl may not read it, or the key is that of another certificate.",
+    ),
+    Code(
+        "OXP314",
+        "A state folder too deep for a socket",
+        "The commands reach the engine at a socket in the state folder, and the path of a socket has at most 107 "
+        "bytes. Set oxpushctl.admin.listen to a shorter one, such as unix:/run/oxpushctl/admin.sock.",
+    ),
+    Code(
         "OXP401",
         "Credentials that cannot be read",
         "The file that keystore, privatekey or keyPath names is there, but it is not a regular file, too large, or "

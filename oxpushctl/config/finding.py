@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from oxpushctl.config.settings import Origin
 
 
 class Severity(enum.Enum):
@@ -40,3 +42,7 @@ class Finding:
     key: str = ""
     client: str = ""
     transport: str = ""
+
+    def at(self, origin: Origin) -> Finding:
+        """Return this finding with its place."""
+        return replace(self, file=origin.file, line=origin.line, column=origin.column)

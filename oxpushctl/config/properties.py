@@ -143,10 +143,10 @@ INTAKE_LISTEN = Property(
     OWN_FILE,
     "Where Dovecot's notify requests arrive: host:port, [::1]:port or unix:/path, comma-separated.",
 )
-ADMIN_LISTEN: Property[tuple[str, ...]] = Property(
+ADMIN_LISTEN: Property[tuple[str, ...] | None] = Property(
     "oxpushctl.admin.listen",
     ADDRESSES,
-    (),
+    None,
     OWN_FILE,
     "What the commands, Prometheus and the status page reach; STATE is the state folder.",
     default_text="unix:STATE/admin.sock",

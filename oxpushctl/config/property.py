@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -78,6 +79,7 @@ _HOST = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\])"
 _HOST_PORT = re.compile(rf"{_HOST}:(?P<port>[0-9]{{1,5}})")
 _MAIL_SERVER = re.compile(rf"(?:imaps?://)?{_HOST}(?::(?P<port>[0-9]{{1,5}}))?/?")
 _MAX_PORT = 65535
+_LONGEST_SOCKET_PATH = 107  # bytes; unix(7): sun_path has 108, the last one NUL
 
 
 def _check_port(match: re.Match[str] | None) -> None:
@@ -85,10 +87,22 @@ def _check_port(match: re.Match[str] | None) -> None:
         raise ValueError
 
 
+def socket_path(address: str) -> str | None:
+    """Return the path in ``unix:/path``, ``None`` for other addresses; ``ValueError`` if no socket can be there."""
+    if not address.startswith("unix:/"):
+        return None
+    path = address.removeprefix("unix:")
+    if "\0" in path or len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
+        raise ValueError
+    return path
+
+
 def _addresses(text: str) -> tuple[str, ...]:
     addresses = _listed(text)
+    if not addresses:
+        raise ValueError
     for address in addresses:
-        if not address.startswith("unix:/"):
+        if socket_path(address) is None:
             _check_port(_HOST_PORT.fullmatch(address))
     return addresses
 
@@ -134,7 +148,9 @@ DURATION: Kind[float] = Kind("duration", "a duration such as 500ms, 5s, 10m, 4h 
 TEXTS: Kind[tuple[str, ...]] = Kind("list", "a comma-separated list", _listed)
 PATTERNS: Kind[tuple[str, ...]] = Kind("patterns", "a comma-separated list of patterns", _patterns)
 ADDRESSES: Kind[tuple[str, ...]] = Kind(
-    "addresses", "a comma-separated list of host:port, [::1]:port or unix:/path", _addresses
+    "addresses",
+    f"a comma-separated list of host:port, [::1]:port or unix:/path ({_LONGEST_SOCKET_PATH} bytes at most)",
+    _addresses,
 )
 MAIL_SERVER: Kind[str] = Kind("mail server", "host, host:port, imap://host:port or imaps://host:port", _mail_server)
 ENDPOINT: Kind[str] = Kind("endpoint", "https://host:port", _server_url("https"))

@@ -38,7 +38,6 @@ class _Resolution:
     findings: list[Finding] = field(default_factory=list)
 
     def tell(self, severity: Severity, code: str, known: _Known, message: str, hint: str = "") -> None:
-        origin = known.entry.origin
         # A key of one client puts that client out of service, any other key everything.
         client = known.match.client
         self.findings.append(
@@ -48,13 +47,10 @@ class _Resolution:
                 code,
                 message,
                 hint,
-                file=origin.file,
-                line=origin.line,
-                column=origin.column,
                 key=known.entry.key,
                 client=client,
                 transport=_TRANSPORT_OF.get(known.match.row.key, "") if client else "",
-            )
+            ).at(known.entry.origin)
         )
 
 
@@ -76,19 +72,9 @@ def _known(entry: Entry, resolution: _Resolution) -> _Known | None:
     if match is not None:
         return _Known(entry, match)
     if table.is_ours(entry.key) or entry.origin.file == source.OPTION:
-        resolution.findings.append(
-            Finding(
-                Severity.WARNING,
-                Reach.ENGINE,
-                "OXP101",
-                "is not known",
-                table.suggestion(entry.key),
-                file=entry.origin.file,
-                line=entry.origin.line,
-                column=entry.origin.column,
-                key=entry.key,
-            )
-        )
+        hint = table.suggestion(entry.key)
+        finding = Finding(Severity.WARNING, Reach.ENGINE, "OXP101", "is not known", hint, key=entry.key)
+        resolution.findings.append(finding.at(entry.origin))
     return None
 
 
@@ -149,6 +135,7 @@ def _set(item: _Known, resolution: _Resolution) -> None:
         resolution.origins.pop(item.match.name, None)
         return
     try:
+        text.encode()  # a lone surrogate, which \\u can write, is no text
         value = row.kind.parse(text)
     except ValueError:
         shown = "the value" if source.holds_secret(row, text) else f"'{_shortened(text)}'"

@@ -62,13 +62,10 @@ def _tell(chosen: ClientOptions, others: Sequence[ClientOptions], *, is_clear: b
             "OXP210" if is_clear else "OXP202",
             f"is also configured at {chosen.origin}" + (", which is used: its switch is on" if is_clear else ""),
             "" if is_clear else "keep one of the two",
-            file=other.origin.file,
-            line=other.origin.line,
-            column=other.origin.column,
             key=other.client,
             client=other.client,
             transport=transport_of(other),
-        )
+        ).at(other.origin)
 
 
 def _with_switch(client: ClientOptions, settings: Settings) -> ClientOptions:

@@ -18,7 +18,7 @@ def state_folder(environ: Mapping[str, str], system: Path = SYSTEM) -> Path:
     """
     # systemd separates several folders by colons.
     if given := environ.get("STATE_DIRECTORY", "").partition(":")[0]:
-        return Path(given)
+        return Path(given).absolute()
     if os.access(system if system.exists() else system.parent, os.W_OK | os.X_OK):
         return system
     home = environ.get("HOME")

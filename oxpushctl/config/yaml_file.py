@@ -65,6 +65,8 @@ class _Loader(yaml.SafeLoader):
             raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=self.get_mark())
         node = super().compose_node(parent, index)
         self.depth -= 1
+        if isinstance(node, yaml.ScalarNode) and any("\ud800" <= c <= "\udfff" for c in node.value):
+            raise yaml.MarkedYAMLError(problem="an escape that is no character", problem_mark=node.start_mark)
         return node
 
 

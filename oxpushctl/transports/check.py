@@ -7,12 +7,12 @@ import ssl
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from oxpushctl.config.check import told
 from oxpushctl.config.files import exists
 from oxpushctl.config.finding import Finding, Reach, Severity
 from oxpushctl.config.options import ApnsOptions, ClientOptions
 from oxpushctl.config.properties import TLS_CA
 from oxpushctl.config.reading import Configuration
-from oxpushctl.config.settings import Origin
 from oxpushctl.transports.certificates import PushCertificate
 from oxpushctl.transports.credentials import UnusableCredentials, load_service_account
 from oxpushctl.transports.identity import load_identity
@@ -46,18 +46,7 @@ def _check_authorities(configuration: Configuration) -> Iterator[Finding]:
     try:
         trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ca)
     except UnusableCredentials as error:
-        origin = configuration.settings.origin(TLS_CA) or Origin("")
-        yield Finding(
-            Severity.ERROR,
-            Reach.ENGINE,
-            error.code,
-            str(error),
-            error.hint,
-            file=origin.file,
-            line=origin.line,
-            column=origin.column,
-            key=TLS_CA.key,
-        )
+        yield told(configuration, Severity.ERROR, error.code, TLS_CA, str(error), error.hint)
 
 
 def _check_apns(options: ApnsOptions) -> Iterator[Finding]:
@@ -100,10 +89,7 @@ def _about(
         error.code,
         str(error),
         error.hint,
-        file=options.origin.file,
-        line=options.origin.line,
-        column=options.origin.column,
         key=f"{options.client}.{error.option}",
         client=options.client,
         transport=transport,
-    )
+    ).at(options.origin)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import re
 import socket
 import stat
@@ -11,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from oxpushctl.config.property import socket_path
 from oxpushctl.errors import ConfigurationError, NotReachable
 
 _TCP = re.compile(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\[\]:\s]+)):([0-9]{1,5})")
 _BACKLOG = 1024
-_LONGEST_PATH = 107  # unix(7): sun_path has 108 bytes, the last one NUL
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +28,11 @@ class Address:
     @classmethod
     def parse(cls, text: str) -> Address:
         """Read an address; raise ``ConfigurationError`` when it is none."""
-        if text.startswith("unix:/"):
-            path = text.removeprefix("unix:")
-            if len(os.fsencode(path)) > _LONGEST_PATH:
-                raise ConfigurationError(f"'{text}' is too long for a socket: {_LONGEST_PATH} bytes at most")
+        try:
+            path = socket_path(text)
+        except ValueError as problem:
+            raise ConfigurationError(f"'{text}' is too long for a socket, or not a path") from problem
+        if path is not None:
             return cls(path=Path(path))
         match = _TCP.fullmatch(text)
         if match is None or int(match[3]) > 65535:

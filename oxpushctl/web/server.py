@@ -64,10 +64,19 @@ class Server:
 
     @classmethod
     def from_settings(
-        cls, settings: Settings, listen: Sequence[str], routes: Routes, is_ready: Callable[[], bool], clock: Clock
+        cls,
+        settings: Settings,
+        listen: Sequence[str],
+        routes: Routes,
+        is_ready: Callable[[], bool],
+        clock: Clock,
+        etc: Path,
     ) -> Server:
-        """Make a server with the configured certificate; raise ``ConfigurationError`` when that cannot be used."""
-        return cls(listen, routes, is_ready=is_ready, clock=clock, tls=server_context(settings))
+        """Make a server with the configured certificate, whose paths are relative to ``etc``.
+
+        Raise ``ConfigurationError`` when it cannot be used.
+        """
+        return cls(listen, routes, is_ready=is_ready, clock=clock, tls=server_context(settings, etc))
 
     def add(self, listen: Sequence[str], routes: Routes) -> None:
         """Serve further routes, at further addresses or at the same; raise ``ConfigurationError`` for a bad address."""

@@ -153,7 +153,9 @@ def test_bad_input(oxpushctl: Command, arguments: tuple[str, ...], code: int) ->
         (("-c", "2", "-u", "alice"), 67, "'alice' is user 3 of context 1, not of context 2"),
         (("-u", "nobody"), 67, "no user of the directory has the login or alias 'nobody'"),
         (("-u", "3"), 2, "-u 3: a user id needs its context (-c)"),
-        (("-c", "1", "-u", "99999999999"), 65, "user 99999999999 is not a number from 1"),
+        (("-c", "1", "-u", "99999999999"), 2, "Invalid value for -u: 99999999999 is not in the range 1<=x<=4294967295"),
+        (("-c", "1", "-u", "0"), 2, "Invalid value for -u: 0 is not in the range"),
+        (("-c", "1", "-u", "9" * 5000), 2, "is not a valid integer"),
     ],
 )
 def test_who_is_meant(oxpushctl: Command, arguments: tuple[str, ...], code: int, words: str) -> None:
@@ -200,3 +202,20 @@ def test_remove(oxpushctl: Command) -> None:
     assert oxpushctl.process("subscriptions", "remove", "-u", "al") == Ended(
         67, "", "oxpushctl: no such subscription\n"
     )
+
+
+@pytest.mark.parametrize(
+    "what", [("users", "list"), ("subscriptions", "list"), ("subscriptions", "remove", "-u", "al")]
+)
+def test_configuration_with_errors(oxpushctl: Command, what: tuple[str, ...]) -> None:
+    """With an error in the configuration it is not certain which database is meant: no command touches any."""
+    ended = oxpushctl("-o", "oxpushctl.database.url=nonsense", *what)
+
+    assert (ended.code, ended.stdout) == (78, "")
+    assert ended.stderr.startswith("-o: error OXP109 oxpushctl.database.url: 'nonsense' is not a URL")
+
+
+def test_errors_of_a_client(oxpushctl: Command) -> None:
+    """What puts only an app out of service leaves its devices at hand."""
+    (oxpushctl.etc / "key.p8").unlink()
+    assert oxpushctl("subscriptions", "add", "-u", "alice", *PHONE).code == 0

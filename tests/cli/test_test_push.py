@@ -163,6 +163,7 @@ async def test_json_has_every_step(bench: Bench) -> None:
         ("--token", "aa", "--transport", "apn", "--validate-only"),
         ("--token", "aa", "--transport", "apn", "--simulate", "gone"),
         ("--token", "aa", "--transport", "apn", "--simulate", "410", "--dry-run"),
+        ("--token", "aa", "--transport", "apn", "--unread", str(2**64)),
     ],
 )
 async def test_what_does_not_go_together_is_usage(bench: Bench, arguments: tuple[str, ...]) -> None:

@@ -13,6 +13,7 @@ from tests.config import folders
 def test_the_folder_of_systemd_is_taken(tmp_path: Path) -> None:
     """$STATE_DIRECTORY goes first; of several folders the first is ours."""
     assert state.state_folder({"STATE_DIRECTORY": "/a:/b"}, tmp_path) == Path("/a")
+    assert state.state_folder({"STATE_DIRECTORY": "a"}, tmp_path) == Path.cwd() / "a"
 
 
 @pytest.mark.parametrize("name", ["", "oxpushctl"])
@@ -60,3 +61,15 @@ def test_defaults_lie_in_the_state_folder(tmp_path: Path) -> None:
     configuration = folders.read(tmp_path)
     assert configuration.admin_listen == ("unix:/nowhere/admin.sock",)
     assert configuration.database_url == "sqlite:////nowhere/oxpushctl.db"
+
+
+@pytest.mark.parametrize(("length", "codes"), [(107, []), (108, ["OXP314"])])
+def test_the_socket_has_to_fit_into_the_state_folder(tmp_path: Path, length: int, codes: list[str]) -> None:
+    """A socket's path has at most 107 bytes: a deeper state folder wants another admin address."""
+    folder = "/" + "x" * (length - len("//admin.sock"))
+    found = folders.read(tmp_path, environ={"STATE_DIRECTORY": folder}).engine_errors
+    elsewhere = folders.read(
+        tmp_path, environ={"STATE_DIRECTORY": folder}, overrides=["oxpushctl.admin.listen=unix:/run/x.sock"]
+    )
+    assert [(finding.code, finding.key) for finding in found] == [(code, "oxpushctl.admin.listen") for code in codes]
+    assert elsewhere.engine_errors == ()

@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from oxpushctl.config import render
+from oxpushctl.config.reading import read
 from oxpushctl.config.settings import Settings
 from oxpushctl.errors import ConfigurationError, NotReachable
 from oxpushctl.web.answer import json_answer
 from oxpushctl.web.auth import Credentials
 from oxpushctl.web.notify import NotifyEndpoint
 from oxpushctl.web.server import Server
-from oxpushctl.web.tls import server_context
+from oxpushctl.web.tls import check_tls, server_context
 from tests.engine.parts import HandClock
 from tests.peers.certificates import Authority
 from tests.waiting import until
@@ -71,11 +73,11 @@ async def _hello(_: object) -> web.Response:
     return json_answer(b"{}")
 
 
-async def test_address_taken() -> None:
+async def test_address_taken(tmp_path: Path) -> None:
     """An address that is taken is named, and what was opened before it is closed."""
     async with intake() as first:
         taken = first.addresses[0]
-        second = Server.from_settings(Settings({}), ["127.0.0.1:0", taken], {}, lambda: True, HandClock())
+        second = Server.from_settings(Settings({}), ["127.0.0.1:0", taken], {}, lambda: True, HandClock(), tmp_path)
         with pytest.raises(NotReachable, match=taken):
             await second.start()
         await second.aclose()
@@ -85,10 +87,10 @@ async def test_https(tmp_path: Path) -> None:
     """With a certificate the TCP addresses speak TLS, and plain HTTP there ends the connection."""
     authority = Authority(tmp_path)
     certificate, key = authority.server()
-    keys = {"oxpushctl.tls.certificate": str(certificate), "oxpushctl.tls.key": str(key)}
+    keys = {"oxpushctl.tls.certificate": certificate.name, "oxpushctl.tls.key": key.name}
     client = ssl.create_default_context(cafile=str(authority.pem))
     listen = ["127.0.0.1:0", f"unix:{tmp_path}/x.sock"]
-    async with intake(listen=listen, tls=server_context(Settings(keys))) as serving:
+    async with intake(listen=listen, tls=server_context(Settings(keys), tmp_path)) as serving:
         plain = await serving.status(request(notice()))
         async with Wire.to(serving.addresses[0], client) as wire:
             answer = await wire.ask(request(notice()))
@@ -106,15 +108,37 @@ def test_certificate_files(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     certificate, key = authority.server()
     _, other_key = authority.server()
-    assert server_context(Settings({})) is None
+    assert server_context(Settings({}), tmp_path) is None
     for wrong, words in [
         ({"oxpushctl.tls.certificate": str(certificate), "oxpushctl.tls.key": str(other_key)}, other_key.name),
         ({"oxpushctl.tls.certificate": str(tmp_path / "none.pem"), "oxpushctl.tls.key": str(key)}, "No such file"),
-        ({"oxpushctl.tls.certificate": str(certificate)}, certificate.name),
-        ({"oxpushctl.tls.key": str(key)}, "oxpushctl.tls.certificate is not"),
+        ({"oxpushctl.tls.certificate": str(certificate)}, "needs both"),
+        ({"oxpushctl.tls.key": str(key)}, "needs both"),
     ]:
         with pytest.raises(ConfigurationError, match=words):
-            server_context(Settings(wrong))
+            server_context(Settings(wrong), tmp_path)
+
+
+def _checked(etc: Path) -> list[str]:
+    return [render.line(found) for found in check_tls(read(etc, environ={"STATE_DIRECTORY": "/nowhere"}, overrides=()))]
+
+
+def test_check_of_certificate_files(tmp_path: Path) -> None:
+    """The check opens the files that the server will open; a file that is not there was told of before."""
+    certificate, key = Authority(tmp_path).server()
+    own = tmp_path / "oxpushctl.properties"
+    own.write_text(f"oxpushctl.tls.certificate={certificate.name}\noxpushctl.tls.key={key.name}\n")
+    good = _checked(tmp_path)
+    key.write_text("rubbish")
+    bad = _checked(tmp_path)
+    key.unlink()
+    gone = _checked(tmp_path)
+
+    assert (good, gone) == ([], [])
+    assert bad == [
+        f"oxpushctl.properties:1:1: error OXP313 oxpushctl.tls.certificate: {certificate}, {key}: "
+        "no certificate and key that fit (both in PEM form, the key without a password)"
+    ]
 
 
 async def test_many_connections() -> None:
