@@ -14,6 +14,7 @@ import orjson
 
 from oxpushctl import log
 from oxpushctl.config import check, render, state
+from oxpushctl.config.finding import Severity
 from oxpushctl.config.options import ApnsOptions, FcmOptions
 from oxpushctl.config.properties import (
     DELAY_DURATION,
@@ -146,7 +147,7 @@ class Engine:
             settings, settings[INTAKE_LISTEN], notify_routes, lambda: not self.outbox.is_full, clock, configuration.etc
         )
         self.server.add(configuration.admin_listen, {})
-        _tell_out_of_service(configuration)
+        _tell_troubles(configuration)
 
     def reload(self, configuration: Configuration) -> None:
         """Take over what may change while running, and name what needs a restart.
@@ -163,7 +164,7 @@ class Engine:
         self.dispatcher.max_age_s = settings[PUSH_MAX_AGE]
         self._endpoint.reload(settings)
         self._configuration = configuration
-        _tell_out_of_service(configuration)
+        _tell_troubles(configuration)
         for row in TABLE:
             if row.has_effect and not row.is_reloadable and settings[row] != before[row]:
                 _log.warning("changed, needs a restart", key=row.key)
@@ -179,8 +180,13 @@ class Engine:
         return " ".join(["ready", *reached])
 
 
-def _tell_out_of_service(configuration: Configuration) -> None:
-    """Say loudly which clients cannot be served, or which file would have named them."""
+def _tell_troubles(configuration: Configuration) -> None:
+    """Say loudly which clients cannot be served, or which file would have named them, and what else is amiss."""
+    for finding in configuration.findings:
+        if finding.severity is Severity.WARNING:
+            _log.warning("configuration", reason=render.line(finding))
+    if not configuration.usable_clients:
+        _log.warning("no client is configured: nothing is pushed", etc=str(configuration.etc))
     for finding in configuration.client_errors:
         _log.error(
             "client out of service",

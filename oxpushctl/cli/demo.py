@@ -34,7 +34,6 @@ _MAIL = {
     "imap-uid": 1,
     "from": "Anna Smith <anna@example.com>",
     "subject": "=?utf-8?Q?Lunch_on_Friday=3F_=F0=9F=8D=9C?=",
-    "snippet": "Shall we meet at noon?",
     "unseen": 1,
 }
 

@@ -129,6 +129,6 @@ async def _report(sandbox: Sandbox, *, is_quiet: bool) -> None:
 def _line(push: Push) -> str:
     """Write a push as time, provider, status, token and what is said; texts quoted, for they may hold anything."""
     at = time.strftime("%H:%M:%S", time.localtime(push.received_at))
-    said = push.reason or push.at("aps", "alert", "title") or push.at("data", "displayname") or push.at("data", "email")
+    said = push.reason or push.at("aps", "alert", "title") or push.at("data", "subject") or push.at("data", "email")
     token, words = (json.dumps(text, ensure_ascii=False) for text in (push.token, said or "(background)"))
     return f"{at}  {push.provider:4}  {push.status or '–':>3}  {token}  {words}"

@@ -116,6 +116,8 @@ class _Wish:
             raise click.UsageError("--token and --transport go together")
         if self.apply and self.token is not None:
             raise click.UsageError("--apply removes a stored subscription: it goes with -u and -c")
+        if self.validate_only and self.transport == "apn":
+            raise click.UsageError("--validate-only: only Google can check a message without delivering it")
         if self.simulate and self.dry_run:
             raise click.UsageError("--simulate and --dry-run exclude each other")
 

@@ -79,7 +79,7 @@ def remove(invocation: Invocation, context: int, user: int) -> None:
 @click.argument("file", metavar="FILE|-")
 @click.pass_obj
 def import_(invocation: Invocation, file: str) -> None:
-    r"""Add or replace users from JSON lines, as `users list -f jsonl` prints them.
+    """Add or replace users from JSON lines, as `users list -f jsonl` prints them.
 
     A line that cannot be used is named with its reason, and the others are stored all the same.
 

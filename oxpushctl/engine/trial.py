@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from oxpushctl import log
 from oxpushctl.engine.new_mail import notification_of
 from oxpushctl.engine.routes import NoRoute, Route, Routes
-from oxpushctl.model import MailEvent, Message, Outcome, Subscription
+from oxpushctl.model import MailEvent, Message, Outcome, Subscription, Verdict
 
 Send = Callable[[Route, Message], Awaitable[Outcome | None]]
 
@@ -41,11 +40,12 @@ class Trial:
         """Walk an event to each of the devices, and say what happens."""
         notification = notification_of(event, self.max_age_s)
         words = ", ".join(sorted(notification.data)) or "nothing"
-        yield Step("event", f"{notification.topic} for {event.user}, id {event.id}, says {words}")
+        whose = f" for {event.user}" if event.user.user else ""
+        yield Step("event", f"{notification.topic}{whose}, id {event.id}, says {words}")
         if not subscriptions:
             yield Step("subscription", f"no device of {event.user} is subscribed", is_blocked=True)
         for subscription in subscriptions:
-            token = log.mask(subscription.token)
+            token = _shown(subscription.token)
             yield Step(
                 "subscription",
                 f"{subscription.client} on {subscription.transport}, token {token}",
@@ -64,6 +64,11 @@ class Trial:
                 yield Step("outcome", _explain(outcome), subscription=subscription, outcome=outcome)
 
 
+def _shown(token: str) -> str:
+    """Shorten a token so that two of them can be told apart, but none be used; a real one is never this short."""
+    return token if len(token) <= 16 else f"{token[:8]}…{token[-4:]}"
+
+
 def _describe(message: Message) -> str:
     options = " ".join(f"{name}={value}" for name, value in message.options.items())
     return f"{len(message.payload)} bytes {options}\n{message.payload.decode()}"
@@ -79,4 +84,9 @@ def _explain(outcome: Outcome) -> str:
         parts.append(f"id {outcome.provider_id}")
     if outcome.retry_after_s is not None:
         parts.append(f"retry after {outcome.retry_after_s:g} s")
-    return ", ".join(parts) + (f"\n{outcome.advice}" if outcome.advice else "")
+    lines = [", ".join(parts), outcome.advice]
+    if outcome.is_doubtful:
+        lines.append("It is doubtful whose fault this is: the subscription is kept.")
+    if outcome.verdict in (Verdict.THROTTLED, Verdict.UNREACHABLE):
+        lines.append("This test was one attempt; the engine would try again.")
+    return "\n".join(line for line in lines if line)

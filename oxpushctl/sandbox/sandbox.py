@@ -80,7 +80,8 @@ class Sandbox:
                 opened.push_async_callback(page.aclose)
                 self._opened = opened.pop_all()
         except OSError as error:
-            raise NotReachable(f"sandbox: cannot listen: {error.strerror or error}") from error
+            hint = "--listen and --page take other addresses"
+            raise NotReachable(f"sandbox: {error.strerror or error} ({hint})") from error
         self.port, self.page_port = door.port, page.port
 
     async def aclose(self) -> None:

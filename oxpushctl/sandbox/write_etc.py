@@ -6,7 +6,6 @@
     pns.properties              both transports switched on
     pns-apns-options.yml        one client with a certificate, one with a provider token
     pns-gcm-options.yml         both clients with the service account
-    mail-push.properties        who may be pushed to
     server.properties           the login for Dovecot's notify requests
     oxpushctl.properties        where the sandbox is, and where to listen
 """
@@ -92,12 +91,6 @@ def _files(folder: Path, endpoint: str, rest_password: str, settings: Mapping[st
         APN_ENABLED.file: _properties({APN_ENABLED.key: "true", GCM_ENABLED.key: "true"}),
         REST_LOGIN.file: _properties({REST_LOGIN.key: _REST_LOGIN, REST_PASSWORD.key: rest_password}),
         INTAKE_LISTEN.file: _properties(own),
-        "mail-push.properties": _properties(
-            {
-                "com.openexchange.push.allowPermanentPush": "true",
-                "com.openexchange.push.allowedClients": '"open-xchange-mobile-api-facade*"',
-            }
-        ),
         "pns-apns-options.yml": _APNS_OPTIONS,
         "pns-gcm-options.yml": _GCM_OPTIONS,
     }

@@ -149,7 +149,12 @@ class NotifyEndpoint:
         if count := self._unknown.due():
             # What follows the slash of a registration is a proof, wrong here, right somewhere else.
             shown = name.partition("/")[0][:_NAME_LIMIT]
-            _log.warning("notify for nobody we know or believe", user=shown, mode=self._trust.mode, count=count)
+            todo = (
+                None if self._trust.admits_names else f"without signed values set {REGISTRATION.key} to plain or both"
+            )
+            _log.warning(
+                "notify for nobody we know or believe", user=shown, mode=self._trust.mode, count=count, todo=todo
+            )
 
 
 def _object(body: bytes) -> dict[str, object]:

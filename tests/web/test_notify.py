@@ -138,6 +138,7 @@ async def test_unknown_users_in_the_log(caplog: pytest.LogCaptureFixture) -> Non
         await wire.ask(request(notice(user=value)))
 
     lines = [record.__dict__["fields"] for record in caplog.records if record.levelno == logging.WARNING]
+    assert all("oxpushctl.dovecot.registration" in line.pop("todo") for line in lines)
     assert lines == [
         {"user": "77@1", "mode": "signed", "count": 1},
         {"user": "77@1", "mode": "signed", "count": 3},
