@@ -8,8 +8,15 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
 
 import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_FOLDED: Final = ("token", "mail", "alias")
+_FOLDED_WIDTH: Final = 8  # narrower, such a column is no longer read
 
 Cell = str | int | Sequence[str] | None
 Row = Mapping[str, Cell]
@@ -68,24 +75,54 @@ def progress(words: str, total: int | None) -> Iterator[Callable[[int], None]]:
 
 
 def _draw(columns: Sequence[str], rows: Sequence[Row]) -> None:
+    from rich.console import Console  # noqa: PLC0415  # loaded only when something is drawn
+
+    console = Console()
+    console.print(drawn(columns, rows, console.width))
+
+
+def drawn(columns: Sequence[str], rows: Sequence[Row], width: int) -> Table:
+    """Lay rows out as a table for a terminal of ``width``, or where that is too narrow, a line a cell.
+
+    Only long columns are folded, and none is cut: a token must be there as a whole.
+    """
     from rich import box  # noqa: PLC0415  # loaded only when something is drawn
-    from rich.console import Console  # noqa: PLC0415  # same
+    from rich.cells import cell_len  # noqa: PLC0415  # same
     from rich.table import Table  # noqa: PLC0415  # same
     from rich.text import Text  # noqa: PLC0415  # same
 
-    table = Table(box=box.SIMPLE)
-    for column in columns:
-        # Folded, not cut: a token must be there as a whole.
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(_printable(row[column])) for column in columns))
-    Console().print(table)
+    cells = [[_lines(row[column]) for column in columns] for row in rows]
+    needed = 1  # the left edge; each column has two blanks at its right
+    for column, below in zip(columns, zip(*cells, strict=True), strict=True):
+        widest = max(cell_len(line) for text in (column, *below) for line in text.split("\n"))
+        needed += 2 + (min(widest, _FOLDED_WIDTH) if column in _FOLDED else widest)
+
+    if needed <= width:
+        table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
+        for column in columns:
+            table.add_column(column, no_wrap=column not in _FOLDED, overflow="fold", min_width=len(column))
+        for texts in cells:
+            table.add_row(*map(Text, texts))
+        return table
+    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for texts in cells:
+        for column, text in zip(columns, texts, strict=True):
+            table.add_row(column, Text(text))
+        table.add_section()
+    return table
 
 
 def _text(cell: Cell) -> str:
     if cell is None:
         return ""
     return str(cell) if isinstance(cell, str | int) else ",".join(cell)
+
+
+def _lines(cell: Cell) -> str:
+    """Write a cell for a terminal: several texts below each other."""
+    return _printable(cell) if cell is None or isinstance(cell, str | int) else "\n".join(map(_printable, cell))
 
 
 def _printable(cell: Cell) -> str:
