@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import orjson
 
 from oxpushctl import log
-from oxpushctl.config import check, render, state
+from oxpushctl.config import render, state
+from oxpushctl.config.check import Check, Wishes, WorldCheck
 from oxpushctl.config.finding import Severity
 from oxpushctl.config.options import ApnsOptions, FcmOptions
 from oxpushctl.config.properties import (
@@ -22,10 +23,11 @@ from oxpushctl.config.properties import (
     MAX_DELAY_DURATION,
     PUSH_MAX_AGE,
     SWITCHES,
-    TABLE,
 )
+from oxpushctl.config.property import Effect
 from oxpushctl.config.reading import Configuration
 from oxpushctl.config.selection import switch_of, transport_of
+from oxpushctl.config.table import TABLE
 from oxpushctl.engine.buffer import Buffer
 from oxpushctl.engine.clock import SystemClock
 from oxpushctl.engine.daemon import Daemon
@@ -51,12 +53,19 @@ from oxpushctl.web.tls import check_tls
 
 _log = log.get(__name__)
 
-PART_CHECKS: tuple[check.Check, ...] = (check_clients, check_tls)
+PART_CHECKS: tuple[Check, ...] = (check_clients, check_tls)
+WORLD_CHECKS: tuple[WorldCheck, ...] = ()
 
 
 def check_parts(configuration: Configuration) -> Configuration:
     """Add what the parts find wrong with the configuration."""
     return configuration.with_findings(finding for part in PART_CHECKS for finding in part(configuration))
+
+
+async def check_world(configuration: Configuration, wishes: Wishes) -> Configuration:
+    """Add what the network and other programs have to say, in the order of the checks."""
+    found = await asyncio.gather(*(check(configuration, wishes) for check in WORLD_CHECKS))
+    return configuration.with_findings(finding for findings in found for finding in findings)
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -166,7 +175,7 @@ class Engine:
         self._configuration = configuration
         _tell_troubles(configuration)
         for row in TABLE:
-            if row.has_effect and not row.is_reloadable and settings[row] != before[row]:
+            if row.effect is Effect.ENGINE and not row.is_reloadable and settings[row] != before[row]:
                 _log.warning("changed, needs a restart", key=row.key)
 
     async def aclose(self) -> None:

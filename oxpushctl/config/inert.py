@@ -1,25 +1,25 @@
-"""Properties that the middleware reads and this version accepts without effect: nothing here listens to mailboxes yet.
-
-A row moves to ``properties.py`` when a part reads it.
-"""
+"""Properties of the middleware that nothing here needs: accepted, checked for their kind, told to be inert."""
 
 from __future__ import annotations
 
-from oxpushctl.config.property import BOOLEAN, MAIL_SERVER, MILLISECONDS, NATURAL, TEXT, Kind, Property, choice
+from oxpushctl.config.property import BOOLEAN, MILLISECONDS, NATURAL, TEXT, Effect, Kind, Property, choice
 
 _PUSH = "com.openexchange.push."
 _PNS = "com.openexchange.pns."
-_MAIL = "com.openexchange.mail."
 _DOVECOT = "com.openexchange.push.dovecot."
 _IDLE = "com.openexchange.push.imapidle."
-_NOTIFY = "com.openexchange.push.mail.notify."
+_MALPOLL = "com.openexchange.push.malpoll."
+_ARGON = "com.openexchange.crypto.argon."
 
 _PUSH_FILE = "mail-push.properties"
 _PNS_FILE = "pns.properties"
-_MAIL_FILE = "mail.properties"
 _DOVECOT_FILE = "dovecot-push.properties"
 _IDLE_FILE = "push_imapidle.properties"
-_NOTIFY_FILE = "push_mailnotify.properties"
+_MALPOLL_FILE = "malpoll.properties"
+_PUSH_MS_FILE = "push-ms.properties"
+_WEBSOCKETS_FILE = "websockets.properties"
+_CRYPTO_FILE = "crypto.properties"
+_MAIL_FILE = "mail.properties"
 
 
 def _row(  # the columns of Property that differ here
@@ -30,68 +30,52 @@ def _row(  # the columns of Property that differ here
     doc: str,
     *,
     since: str = "",
-    is_secret: bool = False,
+    is_cascaded: bool = False,
     qualifiers: tuple[str, ...] = (),
 ) -> Property[object]:
     return Property(
-        key, kind, default, file, doc, since=since, is_secret=is_secret, qualifiers=qualifiers, has_effect=False
+        key,
+        kind,
+        default,
+        file,
+        doc,
+        since=since,
+        is_cascaded=is_cascaded,
+        qualifiers=qualifiers,
+        effect=Effect.NONE,
     )
 
 
 ROWS: tuple[Property[object], ...] = (
-    _row(_PUSH + "allowPermanentPush", BOOLEAN, True, _PUSH_FILE, "Whether this node runs permanent listeners."),
-    _row(
-        _PUSH + "credstorage.rdb",
-        BOOLEAN,
-        False,
-        _PUSH_FILE,
-        "Whether mail passwords are stored in the database rather than in cluster memory.",
-    ),
     _row(
         _PUSH + "rescheduleOnRegistration",
         BOOLEAN,
         False,
         _PUSH_FILE,
-        "Whether every registration spreads the permanent listeners anew.",
-    ),
-    _row(_PUSH + "reschedule.delayDuration", MILLISECONDS, 5000, _PUSH_FILE, "How long spreading anew is put off."),
-    _row(_PUSH + "reschedule.timerFrequency", MILLISECONDS, 2000, _PUSH_FILE, "How often that is looked at."),
-    _row(
-        _MAIL + "passwordSource",
-        choice("session", "global"),
-        "session",
-        _MAIL_FILE,
-        "What opens a mailbox: the user's own password (session) or the master password (global).",
-    ),
-    _row(_MAIL + "masterPassword", TEXT, None, _MAIL_FILE, "The password that opens every mailbox.", is_secret=True),
-    _row(
-        _MAIL + "mailServer",
-        MAIL_SERVER,
-        None,
-        _MAIL_FILE,
-        "The IMAP server: host, host:port, imap://host:port or imaps://host:port.",
+        "Whether every registration spreads the permanent listeners of the middleware anew. Here a registration starts "
+        "one listener, and moves none.",
+        is_cascaded=True,
     ),
     _row(
-        _MAIL + "loginSource",
-        choice("login", "mail", "name"),
-        "login",
-        _MAIL_FILE,
-        "What users log in with at the mail server: their login, mail address, or the part before the @.",
+        _PUSH + "reschedule.delayDuration",
+        MILLISECONDS,
+        5000,
+        _PUSH_FILE,
+        "How long the middleware puts spreading anew off. Here listeners follow leases.",
     ),
     _row(
-        _MAIL + "authProxyDelimiter",
-        TEXT,
-        None,
-        _MAIL_FILE,
-        "What stands between the user's and the master user's login.",
+        _PUSH + "reschedule.timerFrequency",
+        MILLISECONDS,
+        2000,
+        _PUSH_FILE,
+        "How often the middleware looks whether spreading anew is due. Here listeners follow leases.",
     ),
-    _row(_DOVECOT + "enabled", BOOLEAN, True, _DOVECOT_FILE, "Whether Dovecot tells of new mail.", since="7.10.4"),
     _row(
         _DOVECOT + "stateless",
         BOOLEAN,
         True,
         _DOVECOT_FILE,
-        "Whether registrations at Dovecot live without a listener in memory.",
+        "Whether registrations at Dovecot live without a listener in the middleware's memory. Here they always do.",
         since="7.10.4",
     ),
     _row(
@@ -99,79 +83,158 @@ ROWS: tuple[Property[object], ...] = (
         choice("hz", "db", "none"),
         "hz",
         _DOVECOT_FILE,
-        "The lock that listeners with a state take; here leases do that work.",
+        "The lock that the middleware's listeners with a state take. Here leases do that work.",
     ),
-    _row(
-        _DOVECOT + "preferDoveadmForMetadata",
-        BOOLEAN,
-        False,
-        _DOVECOT_FILE,
-        "Whether users are registered over doveadm's HTTP API rather than over IMAP.",
-        since="7.10.4",
-    ),
-    _row(_IDLE + "enabled", BOOLEAN, False, _IDLE_FILE, "Whether IMAP IDLE sessions tell of new mail."),
-    _row(
-        _IDLE + "supportsPermanentListeners",
-        BOOLEAN,
-        False,
-        _IDLE_FILE,
-        "Whether IDLE sessions run for users without a session.",
-    ),
-    _row(_IDLE + "folder", TEXT, "INBOX", _IDLE_FILE, "The folder that is watched."),
-    _row(_IDLE + "accountId", NATURAL, 0, _IDLE_FILE, "The mail account that is watched; 0 is the primary one."),
-    _row(_IDLE + "delay", MILLISECONDS, 5000, _IDLE_FILE, "The pause after each push."),
-    _row(_IDLE + "pushMode", choice("newmail", "always"), "always", _IDLE_FILE, "What is worth a push."),
-    _row(_IDLE + "checkPeriodic", BOOLEAN, False, _IDLE_FILE, "Whether sessions are also looked after by a timer."),
     _row(
         _IDLE + "clusterLock",
         choice("hz", "db", "local", "none"),
         "hz",
         _IDLE_FILE,
-        "The lock that a listener takes; here leases do that work.",
+        "The lock that a listener of the middleware takes. Here leases do that work.",
     ),
     _row(
         _IDLE + "clusterLock.validateSessionExistence",
         BOOLEAN,
         False,
         _IDLE_FILE,
-        "Whether a lock is broken when its session is gone.",
+        "Whether a lock of the middleware's is broken when its session is gone. Here leases do that work.",
     ),
-    _row(_NOTIFY + "enabled", BOOLEAN, False, _NOTIFY_FILE, "Whether datagrams of Cyrus' notifyd tell of new mail."),
-    _row(_NOTIFY + "udp_listen_host", TEXT, "localhost", _NOTIFY_FILE, "The address, or multicast group, listened on."),
-    _row(_NOTIFY + "udp_listen_port", NATURAL, 23420, _NOTIFY_FILE, "The UDP port listened on."),
-    _row(_NOTIFY + "udp_listen_multicast", BOOLEAN, False, _NOTIFY_FILE, "Whether that address is a multicast group."),
     _row(
-        _NOTIFY + "imap_login_delimiter",
-        TEXT,
-        None,
-        _NOTIFY_FILE,
-        "Where the received user name is cut off.",
-    ),
-    _row(_NOTIFY + "use_ox_login", BOOLEAN, False, _NOTIFY_FILE, "Whether users are also known by their login."),
-    _row(
-        _NOTIFY + "use_full_email_address",
+        _IDLE + "checkPeriodic",
         BOOLEAN,
         False,
-        _NOTIFY_FILE,
-        "Whether users are known by whole addresses rather than the part before the @.",
+        _IDLE_FILE,
+        "Whether a timer of the middleware looks after IDLE sessions. Here each is looked after all the time.",
     ),
-    _row(_NOTIFY + "delay_millis", MILLISECONDS, 5000, _NOTIFY_FILE, "How long datagrams are collected."),
+    _row(
+        _MALPOLL + "enabled",
+        BOOLEAN,
+        False,
+        _MALPOLL_FILE,
+        "Whether the middleware polls mailboxes of live sessions. Here no mailbox is polled.",
+        since="7.10.4",
+        is_cascaded=True,
+    ),
+    _row(_MALPOLL + "period", MILLISECONDS, 300000, _MALPOLL_FILE, "How often the middleware polls a mailbox."),
+    _row(_MALPOLL + "global", BOOLEAN, True, _MALPOLL_FILE, "Whether one timer polls all mailboxes."),
+    _row(_MALPOLL + "concurrentglobal", BOOLEAN, True, _MALPOLL_FILE, "Whether that timer polls several at a time."),
+    _row(_MALPOLL + "folder", TEXT, "INBOX", _MALPOLL_FILE, "The folder that the middleware polls."),
+    _row(
+        _PUSH + "ms.delayDuration",
+        MILLISECONDS,
+        120000,
+        _PUSH_MS_FILE,
+        "How long the middleware collects changes before it tells its other nodes; new mail it tells at once.",
+    ),
+    _row(
+        _PUSH + "ms.maxDelayDuration",
+        MILLISECONDS,
+        600000,
+        _PUSH_MS_FILE,
+        "How far further changes may extend that time.",
+    ),
     _row(
         _PNS + "timerFrequency",
         MILLISECONDS,
         500,
         _PNS_FILE,
-        "How often the middleware looks for what is due; here each push leaves when it is due.",
+        "How often the middleware looks for pushes that are due. Here each push leaves when it is due.",
     ),
-    _row(_PNS + "numProcessorThreads", NATURAL, 4, _PNS_FILE, "Threads of the middleware's push service."),
-    _row(_PNS + "numMaxProcessorThreads", NATURAL, 100, _PNS_FILE, "Their upper bound."),
-    _row(_PNS + "maxProcessorTasks", NATURAL, 65536, _PNS_FILE, "Tasks that wait for these threads."),
+    _row(
+        _PNS + "numProcessorThreads",
+        NATURAL,
+        10,
+        _PNS_FILE,
+        "Threads of the middleware's push service. Here one event loop does that work.",
+    ),
+    _row(
+        _PNS + "numMaxProcessorThreads",
+        NATURAL,
+        100,
+        _PNS_FILE,
+        "The most threads of the middleware's push service. Here one event loop does that work.",
+        since="8.0",
+    ),
+    _row(
+        _PNS + "maxProcessorTasks",
+        NATURAL,
+        65536,
+        _PNS_FILE,
+        "The most tasks that wait for the middleware's threads. Here every queue has a bound of its own.",
+    ),
     _row(
         _PNS + "transport.websocket.enabled",
         BOOLEAN,
         True,
         _PNS_FILE,
-        "Whether pushes go to App Suite's user interface over web sockets.",
+        "Whether pushes go to App Suite's user interface over web sockets, which this version does not serve.",
+        is_cascaded=True,
         qualifiers=("client", "topic"),
+    ),
+    _row(
+        _PNS + "transport.wns.enabled",
+        BOOLEAN,
+        False,
+        _PNS_FILE,
+        "Whether pushes go to Microsoft's WNS. The middleware's transport sends nothing, and there is none here.",
+        is_cascaded=True,
+        qualifiers=("client", "topic"),
+    ),
+    _row(
+        _PNS + "transport.webhooks.enabled",
+        BOOLEAN,
+        True,
+        _PNS_FILE,
+        "Whether the middleware calls web hooks. There are none here.",
+        since="8.18",
+        is_cascaded=True,
+        qualifiers=("client", "topic"),
+    ),
+    _row(
+        "com.openexchange.websockets.enabled",
+        BOOLEAN,
+        True,
+        _WEBSOCKETS_FILE,
+        "Whether the middleware accepts web sockets, which this version does not serve.",
+        is_cascaded=True,
+    ),
+    _row(
+        _ARGON + "memory",
+        NATURAL,
+        15360,
+        _CRYPTO_FILE,
+        "Memory that deriving a key for newly kept passwords takes, in KiB (the middleware's own page says bytes).",
+        since="8.0",
+    ),
+    _row(
+        _ARGON + "iterations",
+        NATURAL,
+        2,
+        _CRYPTO_FILE,
+        "Passes that deriving a key for newly kept passwords takes.",
+        since="8.0",
+    ),
+    _row(
+        _ARGON + "lanes",
+        NATURAL,
+        1,
+        _CRYPTO_FILE,
+        "Lanes that deriving a key for newly kept passwords has.",
+        since="8.0",
+    ),
+    _row(
+        "com.openexchange.mail.mailServerSource",
+        choice("user", "global"),
+        "user",
+        _MAIL_FILE,
+        "Whether the middleware asks each user's own mail server or the one of com.openexchange.mail.mailServer. Here "
+        "the latter serves all users.",
+    ),
+    _row(
+        "com.openexchange.mail.defaultSeparator",
+        TEXT,
+        "/",
+        _MAIL_FILE,
+        "What stands between the folders of a path in pushes of the middleware. Here it is always a slash.",
     ),
 )

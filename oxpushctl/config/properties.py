@@ -1,18 +1,22 @@
-"""THE table: every property that is known, with its default, its customary file and what it does."""
+"""Properties that parts of this version read: the push service, the intake, mail access and our own.
+
+``listening`` and ``inert`` have the others, ``table`` all of them.
+"""
 
 from __future__ import annotations
 
-from oxpushctl.config import inert
 from oxpushctl.config.property import (
     ADDRESSES,
     BOOLEAN,
     DURATION,
     ENDPOINT,
+    MAIL_SERVER,
     MILLISECONDS,
     PATTERNS,
     PROXY_URL,
     TEXT,
     URL,
+    Effect,
     Property,
     choice,
 )
@@ -21,6 +25,8 @@ PNS_FILE = "pns.properties"
 SERVER_FILE = "server.properties"
 FACADE_FILE = "pns-mobile-api-facade.properties"
 PUSH_FILE = "mail-push.properties"
+MAIL_FILE = "mail.properties"
+IMAP_FILE = "imap.properties"
 OWN_FILE = "oxpushctl.properties"
 
 DELAY_DURATION = Property(
@@ -28,7 +34,8 @@ DELAY_DURATION = Property(
     MILLISECONDS,
     1000,
     PNS_FILE,
-    "How long identical notifications are swallowed after the first one left.",
+    "How long identical notifications are swallowed after the first one left. The middleware waits this long before "
+    "each push; here the first one leaves at once.",
     is_reloadable=True,
 )
 MAX_DELAY_DURATION = Property(
@@ -36,7 +43,7 @@ MAX_DELAY_DURATION = Property(
     MILLISECONDS,
     10000,
     PNS_FILE,
-    "How far repeats may extend that time; 0 means without bound.",
+    "How far repeats may extend com.openexchange.pns.delayDuration; 0 means without bound.",
     since="7.10.0",
     is_reloadable=True,
 )
@@ -45,8 +52,10 @@ APN_ENABLED = Property(
     BOOLEAN,
     False,
     PNS_FILE,
-    "Whether pushes go to Apple's APNs.",
+    "Whether pushes go to Apple's APNs. Followed by a client's id it is that client's switch, followed by a client's "
+    "id and a topic that client's for the topic; the longest name that is set decides.",
     is_reloadable=True,
+    is_cascaded=True,
     qualifiers=("client", "topic"),
 )
 APNS_HTTP2_ENABLED = Property(
@@ -54,8 +63,11 @@ APNS_HTTP2_ENABLED = Property(
     BOOLEAN,
     False,
     PNS_FILE,
-    "Whether pushes go to Apple's APNs for the clients of pns-apns_http2-options.yml.",
+    "Whether pushes go to Apple's APNs for the clients of pns-apns_http2-options.yml; for those of pushClientConfig "
+    "either of Apple's two switches will do.",
+    since="7.10.0",
     is_reloadable=True,
+    is_cascaded=True,
     qualifiers=("client", "topic"),
 )
 GCM_ENABLED = Property(
@@ -63,8 +75,10 @@ GCM_ENABLED = Property(
     BOOLEAN,
     False,
     PNS_FILE,
-    "Whether pushes go to Google's FCM.",
+    "Whether pushes go to Google's FCM. Followed by a client's id it is that client's switch, followed by a client's "
+    "id and a topic that client's for the topic; the longest name that is set decides.",
     is_reloadable=True,
+    is_cascaded=True,
     qualifiers=("client", "topic"),
 )
 
@@ -75,6 +89,7 @@ BADGE_ENABLED = Property(
     FACADE_FILE,
     "Whether the app icon on iOS shows the number of unseen mails.",
     is_reloadable=True,
+    is_cascaded=True,
 )
 SOUND_ENABLED = Property(
     "com.openexchange.pns.mobile.api.facade.apn.sound.enabled",
@@ -83,14 +98,16 @@ SOUND_ENABLED = Property(
     FACADE_FILE,
     "Whether a push makes a sound on iOS.",
     is_reloadable=True,
+    is_cascaded=True,
 )
 SOUND_FILENAME = Property(
     "com.openexchange.pns.mobile.api.facade.apn.sound.filename",
     TEXT,
     "default",
     FACADE_FILE,
-    "Name of the sound file inside the iOS app; default is the system's sound.",
+    "Name of the sound file inside the iOS app; default is the system's sound, and so is a file that the app lacks.",
     is_reloadable=True,
+    is_cascaded=True,
 )
 
 REST_LOGIN: Property[str | None] = Property(
@@ -98,15 +115,16 @@ REST_LOGIN: Property[str | None] = Property(
     TEXT,
     None,
     SERVER_FILE,
-    "The login that Dovecot's notify requests carry.",
+    "The login that Dovecot's notify requests carry. Unless login and password are set, all of them are refused.",
     is_reloadable=True,
+    example="dovecot",
 )
 REST_PASSWORD: Property[str | None] = Property(
     "com.openexchange.rest.services.basic-auth.password",
     TEXT,
     None,
     SERVER_FILE,
-    "The password that Dovecot's notify requests carry.",
+    "The password that Dovecot's notify requests carry. Unless login and password are set, all of them are refused.",
     is_reloadable=True,
     is_secret=True,
 )
@@ -115,8 +133,9 @@ ALLOWED_CLIENTS = Property(
     PATTERNS,
     ("USM-EAS*", "open-xchange-mobile-api-facade*"),
     PUSH_FILE,
-    "The clients whose users get mail listeners: ids with the wildcards * and ?; empty allows every client.",
-    has_effect=False,
+    "The clients whose users get mail listeners: ids with the wildcards * and ?, case ignored; empty allows every "
+    "client. It decides which users are listened for, not which devices are pushed to.",
+    effect=Effect.JUDGED,
     aliases=("com.openexchange.push.allowedClient",),
 )
 CREDSTORAGE_ENABLED = Property(
@@ -124,16 +143,89 @@ CREDSTORAGE_ENABLED = Property(
     BOOLEAN,
     False,
     PUSH_FILE,
-    "Whether mail passwords are stored, for installations without a master password.",
-    has_effect=False,
+    "Whether the mail passwords of push users are kept, encrypted, for installations without a master password.",
+    effect=Effect.JUDGED,
 )
 PASSCRYPT: Property[str | None] = Property(
     "com.openexchange.push.credstorage.passcrypt",
     TEXT,
     None,
     PUSH_FILE,
-    "The passphrase that all members share: stored mail passwords are encrypted with it.",
+    "The passphrase that all members share: kept mail passwords are encrypted with it, and registrations at Dovecot "
+    "signed with a key derived from it.",
     is_secret=True,
+)
+
+MAIL_SERVER_URL: Property[str | None] = Property(
+    "com.openexchange.mail.mailServer",
+    MAIL_SERVER,
+    None,
+    MAIL_FILE,
+    "The IMAP server: host, host:port, imap://host:port (STARTTLS is required, except on this machine or where "
+    "com.openexchange.imap.requireTls is false) or imaps://host:port (which port 993 implies). Unset: nobody logs in "
+    "anywhere; Dovecot's notify requests work all the same.",
+    effect=Effect.JUDGED,
+    is_cascaded=True,
+    example="imaps://mail.example.com",
+)
+PASSWORD_SOURCE = Property(
+    "com.openexchange.mail.passwordSource",
+    choice("session", "global"),
+    "session",
+    MAIL_FILE,
+    "What opens a mailbox: the user's own password (session) or the master password (global).",
+    effect=Effect.JUDGED,
+    is_cascaded=True,
+)
+MASTER_PASSWORD: Property[str | None] = Property(
+    "com.openexchange.mail.masterPassword",
+    TEXT,
+    None,
+    MAIL_FILE,
+    "The password that opens every mailbox, with com.openexchange.mail.passwordSource=global.",
+    effect=Effect.JUDGED,
+    is_cascaded=True,
+    is_secret=True,
+)
+LOGIN_SOURCE = Property(
+    "com.openexchange.mail.loginSource",
+    choice("login", "mail", "name"),
+    "login",
+    MAIL_FILE,
+    "What users log in with at the mail server: their stored login (login), their mail address (mail), or the part of "
+    "it before the @ (name).",
+    effect=Effect.JUDGED,
+    is_cascaded=True,
+)
+AUTH_PROXY_DELIMITER: Property[str | None] = Property(
+    "com.openexchange.mail.authProxyDelimiter",
+    TEXT,
+    None,
+    MAIL_FILE,
+    "What stands between the user's and the master user's login in a master log-in.",
+    effect=Effect.JUDGED,
+    default_text="* where oxpushctl.imap.masterUser is set",
+)
+AUTH_TYPE = Property(
+    "com.openexchange.mail.authType",
+    choice("login", "xoauth2", "oauthbearer"),
+    "login",
+    MAIL_FILE,
+    "How sessions log in at the mail server. With xoauth2 and oauthbearer it takes only tokens of a live session: kept "
+    "passwords are of no use, and permanent listeners need doveadm.",
+    since="7.8.4",
+    effect=Effect.JUDGED,
+    is_cascaded=True,
+)
+REQUIRE_TLS = Property(
+    "com.openexchange.imap.requireTls",
+    BOOLEAN,
+    True,
+    IMAP_FILE,
+    "Whether a mail server that offers no STARTTLS is refused; on this machine it never is.",
+    since="8.12",
+    effect=Effect.JUDGED,
+    is_cascaded=True,
 )
 
 INTAKE_LISTEN = Property(
@@ -159,7 +251,8 @@ DATABASE_URL: Property[str | None] = Property(
     URL,
     None,
     OWN_FILE,
-    "Where devices and users are kept, a SQLAlchemy URL; STATE is the state folder.",
+    "Where devices and users are kept, a SQLAlchemy URL: sqlite:////var/lib/oxpushctl/oxpushctl.db, "
+    "mysql://LOGIN:PASSWORD@HOST/SCHEMA or postgresql://LOGIN:PASSWORD@HOST/DATABASE. STATE is the state folder.",
     is_secret=True,
     default_text="sqlite:///STATE/oxpushctl.db",
 )
@@ -168,19 +261,35 @@ OUTBOX = Property(
     choice("memory"),
     "memory",
     OWN_FILE,
-    "Where accepted events wait until they are sent.",
+    "Where accepted events wait until they are sent; what is in memory is lost when the process is killed.",
 )
 TLS_CERTIFICATE: Property[str | None] = Property(
-    "oxpushctl.tls.certificate", TEXT, None, OWN_FILE, "Certificate chain (PEM) for HTTPS on the TCP addresses."
+    "oxpushctl.tls.certificate",
+    TEXT,
+    None,
+    OWN_FILE,
+    "Certificate chain (PEM) with which the TCP addresses serve HTTPS; goes with oxpushctl.tls.key. A relative path is "
+    "relative to the etc folder.",
+    example="/etc/ssl/certs/push.example.com.pem",
 )
-TLS_KEY: Property[str | None] = Property("oxpushctl.tls.key", TEXT, None, OWN_FILE, "Private key (PEM) of it.")
+TLS_KEY: Property[str | None] = Property(
+    "oxpushctl.tls.key",
+    TEXT,
+    None,
+    OWN_FILE,
+    "Private key (PEM, without a password) of oxpushctl.tls.certificate. A relative path is relative to the etc "
+    "folder.",
+    example="/etc/ssl/private/push.example.com.pem",
+)
 TLS_CA: Property[str | None] = Property(
     "oxpushctl.tls.ca",
     TEXT,
     None,
     OWN_FILE,
-    "Further certificate authorities (PEM) that outgoing connections trust.",
+    "Further certificate authorities (PEM) that outgoing connections trust, besides the system's. A relative path is "
+    "relative to the etc folder.",
     is_reloadable=True,
+    example="/etc/ssl/certs/our-own-ca.pem",
 )
 PUSH_MAX_AGE = Property(
     "oxpushctl.push.maxAge",
@@ -195,7 +304,8 @@ PUSH_CONTENT = Property(
     choice("none", "sender", "subject", "full"),
     "subject",
     OWN_FILE,
-    "What leaves the house.",
+    "What of a mail leaves the house: nothing but that there is one (none), its sender (sender), sender and subject "
+    "(subject), or the first words of its text as well (full). Followed by a client's id it is for that client.",
     is_reloadable=True,
     qualifiers=("client",),
 )
@@ -204,7 +314,7 @@ APNS_PRODUCTION: Property[str] = Property(
     ENDPOINT,
     "https://api.push.apple.com:443",
     OWN_FILE,
-    "Where pushes of production clients go: https://host:port, HTTP/2.",
+    "Where pushes of production clients go, over HTTP/2: another address is that of the sandbox or a gateway.",
     is_reloadable=True,
 )
 APNS_SANDBOX: Property[str] = Property(
@@ -212,7 +322,7 @@ APNS_SANDBOX: Property[str] = Property(
     ENDPOINT,
     "https://api.sandbox.push.apple.com:443",
     OWN_FILE,
-    "Where pushes of development clients go: https://host:port, HTTP/2.",
+    "Where pushes of development clients go, over HTTP/2: another address is that of the sandbox or a gateway.",
     is_reloadable=True,
 )
 FCM_ENDPOINT: Property[str] = Property(
@@ -220,10 +330,20 @@ FCM_ENDPOINT: Property[str] = Property(
     ENDPOINT,
     "https://fcm.googleapis.com:443",
     OWN_FILE,
-    "Where pushes for Android go: https://host:port, HTTP/2.",
+    "Where pushes for Android go, over HTTP/2: another address is that of the sandbox or a gateway. Access tokens come "
+    "from the token_uri of each service account.",
     is_reloadable=True,
 )
 ENDPOINTS = (APNS_PRODUCTION, APNS_SANDBOX, FCM_ENDPOINT)
+PACKAGED: Property[str] = Property(
+    "oxpushctl.pns.packaged",
+    TEXT,
+    "/usr/share/open-xchange/push-certificates",
+    OWN_FILE,
+    "The folder in which a package delivers client options: CLIENT.properties, which win as a whole over the YAML "
+    "files. A relative path is relative to the etc folder.",
+    is_reloadable=True,
+)
 PROXY: Property[str | None] = Property(
     "oxpushctl.proxy",
     PROXY_URL,
@@ -234,19 +354,27 @@ PROXY: Property[str | None] = Property(
     is_secret=True,
     default_text="the environment's https_proxy",
 )
+MASTER_USER: Property[str | None] = Property(
+    "oxpushctl.imap.masterUser",
+    TEXT,
+    None,
+    OWN_FILE,
+    "The master user that the master password belongs to, where the mail server has one: log-ins are "
+    "login<delimiter>masterUser, the delimiter being com.openexchange.mail.authProxyDelimiter. Unset: the master "
+    "password opens the user's own login.",
+    effect=Effect.JUDGED,
+    example="push",
+)
 REGISTRATION = Property(
     "oxpushctl.dovecot.registration",
     choice("signed", "plain", "both"),
     "signed",
     OWN_FILE,
-    "Which form of user=U@C is believed when Dovecot sends it back; without a passcrypt: plain.",
+    "Which form of user=U@C in a mailbox's METADATA is believed when Dovecot sends it back: signed with a key derived "
+    "from com.openexchange.push.credstorage.passcrypt, plain as the middleware writes it, or both. Whoever can write "
+    "METADATA can name another user in the plain form. Without a passcrypt: plain.",
     is_reloadable=True,
 )
 
 # The switch of each transport, by the name that ApnsOptions.switch has; Google's clients have but one.
 SWITCHES = {"apn": APN_ENABLED, "apns_http2": APNS_HTTP2_ENABLED, "gcm": GCM_ENABLED}
-
-TABLE: tuple[Property[object], ...] = (
-    *(value for value in globals().values() if isinstance(value, Property)),
-    *inert.ROWS,
-)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import os
 import re
 from collections.abc import Callable
@@ -15,19 +16,33 @@ T_co = TypeVar("T_co", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[T_co]):
-    """How a text becomes a value; ``parse`` raises ``ValueError`` and ``wanted`` completes "… is not …"."""
+    """How a text becomes a value; ``parse`` raises ``ValueError`` and ``wanted`` completes "… is not …".
+
+    ``values`` are all texts that it takes, where they are few.
+    """
 
     name: str
     wanted: str
     parse: Callable[[str], T_co]
+    values: tuple[str, ...] = ()
+
+
+class Effect(enum.Enum):
+    """Who heeds a property."""
+
+    ENGINE = "the engine"
+    JUDGED = "the configuration's check and flow only: listeners are not part of this version"
+    NONE = "nobody: it is accepted and checked"
 
 
 @dataclass(frozen=True, slots=True)
 class Property(Generic[T_co]):
     """One row: ``file`` is where the key customarily stands, ``qualifiers`` what may follow the key.
 
-    ``has_effect`` is false for what is read by the middleware only and accepted here. ``aliases`` are other spellings
-    of the key; ``default_text`` says what the default is where that depends on the machine.
+    ``since`` is the middleware's version that brought the key. ``is_cascaded`` tells that the middleware may know
+    another value for some users (its config cascade), which is not evaluated here. ``aliases`` are other spellings of
+    the key; ``default_text`` says what the default is where that depends on the machine; ``example`` is a value for
+    a sample, where the default is none.
     """
 
     key: str
@@ -39,9 +54,11 @@ class Property(Generic[T_co]):
     is_reloadable: bool = False
     is_secret: bool = False
     qualifiers: tuple[str, ...] = ()
-    has_effect: bool = True
+    effect: Effect = Effect.ENGINE
+    is_cascaded: bool = False
     aliases: tuple[str, ...] = ()
     default_text: str = ""
+    example: str = ""
 
 
 _UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -58,6 +75,13 @@ def _natural(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,18}", text):
         raise ValueError
     return int(text)
+
+
+def _port(text: str) -> int:
+    number = _natural(text)
+    if not 0 < number <= _MAX_PORT:
+        raise ValueError
+    return number
 
 
 def _duration_s(text: str) -> float:
@@ -123,6 +147,16 @@ def _server_url(scheme: str) -> Callable[[str], str]:
     return parse
 
 
+def _http_urls(text: str) -> tuple[str, ...]:
+    urls = _listed(text)
+    for url in urls:
+        parts = urlsplit(url)
+        # Reading the port is what makes urlsplit look at it.
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+            raise ValueError
+    return urls
+
+
 def _url(text: str) -> str:
     if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text):
         raise ValueError
@@ -137,12 +171,13 @@ def choice(*values: str) -> Kind[str]:
             raise ValueError
         return text.lower()
 
-    return Kind("choice", values[0] if len(values) == 1 else "one of " + ", ".join(values), parse)
+    return Kind("choice", values[0] if len(values) == 1 else "one of " + ", ".join(values), parse, values)
 
 
 TEXT: Kind[str] = Kind("text", "text", str)
-BOOLEAN: Kind[bool] = Kind("boolean", "true or false", _boolean)
+BOOLEAN: Kind[bool] = Kind("boolean", "true or false", _boolean, ("true", "false"))
 NATURAL: Kind[int] = Kind("number", "a whole number", _natural)
+PORT: Kind[int] = Kind("port", "a port (1 to 65535)", _port)
 MILLISECONDS: Kind[int] = Kind("milliseconds", "milliseconds", _natural)
 DURATION: Kind[float] = Kind("duration", "a duration such as 500ms, 5s, 10m, 4h or 30d", _duration_s)
 TEXTS: Kind[tuple[str, ...]] = Kind("list", "a comma-separated list", _listed)
@@ -155,4 +190,5 @@ ADDRESSES: Kind[tuple[str, ...]] = Kind(
 MAIL_SERVER: Kind[str] = Kind("mail server", "host, host:port, imap://host:port or imaps://host:port", _mail_server)
 ENDPOINT: Kind[str] = Kind("endpoint", "https://host:port", _server_url("https"))
 PROXY_URL: Kind[str] = Kind("proxy", "http://host:port", _server_url("http"))
+HTTP_URLS: Kind[tuple[str, ...]] = Kind("URLs", "a comma-separated list of http:// or https:// URLs", _http_urls)
 URL: Kind[str] = Kind("url", "a URL such as sqlite:////var/lib/oxpushctl/oxpushctl.db", _url)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from oxpushctl.config import check, selection, source, state, table
+from oxpushctl.config import rules, selection, source, state, table
 from oxpushctl.config.finding import Finding, Reach, Severity
 from oxpushctl.config.options import ClientOptions
 from oxpushctl.config.options_reader import read_options
@@ -101,4 +101,4 @@ def read(etc: Path, *, environ: Mapping[str, str], overrides: Sequence[str]) -> 
         facade_clients=frozenset(options.facade_clients),
         findings=(*findings, *options.findings, *told, *resolved, *contradictions),
     )
-    return configuration.with_findings(check.rules(configuration))
+    return configuration.with_findings(rules.found(configuration))

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
 from oxpushctl.config import codes, table
-from oxpushctl.config.codes import Code
+from oxpushctl.config.catalogue.code import Code
 from oxpushctl.config.finding import Finding, Severity
-from oxpushctl.config.property import DURATION, Property
+from oxpushctl.config.property import DURATION, Effect, Property
 
 _WIDTH = 100
 _UNITS_S = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
@@ -105,7 +105,7 @@ def _key_page(row: Property[object]) -> str:
         "qualifiers": "".join(f".<{qualifier}>" for qualifier in row.qualifiers),
         "secret": "never shown; KEY.file=/path takes it from a file" if row.is_secret else "",
         "changes": "on reload" if row.is_reloadable else "after a restart",
-        "effect": "" if row.has_effect else "none in this version of oxpushctl: accepted and checked",
+        "heeded by": "" if row.effect is Effect.ENGINE else row.effect.value,
     }
     lines = (f"  {name:<12}{fact}" for name, fact in facts.items() if fact)
     return "\n".join((row.key, "", textwrap.fill(row.doc, _WIDTH), "", *lines))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,9 +13,14 @@ from oxpushctl.config.entry import Entry
 from oxpushctl.config.files import read_file
 from oxpushctl.config.finding import Finding, Reach, Severity
 from oxpushctl.config.properties import SWITCHES
+from oxpushctl.config.property import Effect, Kind
 from oxpushctl.config.settings import Origin, Settings
 from oxpushctl.errors import MissingFile
 
+_HEEDED = {
+    Effect.JUDGED: "is judged only: this version runs no listeners",
+    Effect.NONE: "has no effect in oxpushctl",
+}
 _SECRET_LIMIT = 64 * 1024
 _SHOWN = 60
 _TRANSPORT_OF = {row.key: "gcm" if name == "gcm" else "apn" for name, row in SWITCHES.items()}
@@ -71,7 +77,11 @@ def _known(entry: Entry, resolution: _Resolution) -> _Known | None:
     match = table.find(entry.key)
     if match is not None:
         return _Known(entry, match)
-    if table.is_ours(entry.key) or entry.origin.file == source.OPTION:
+    if gone := table.removed(entry.key):
+        message = f"was removed with version {gone.version} of the middleware"
+        finding = Finding(Severity.WARNING, Reach.ENGINE, "OXP111", message, gone.now, key=entry.key)
+        resolution.findings.append(finding.at(entry.origin))
+    elif table.is_mistaken(entry.key) or entry.origin.file == source.OPTION:
         hint = table.suggestion(entry.key)
         finding = Finding(Severity.WARNING, Reach.ENGINE, "OXP101", "is not known", hint, key=entry.key)
         resolution.findings.append(finding.at(entry.origin))
@@ -107,8 +117,12 @@ def _apply(known: Sequence[_Known], resolution: _Resolution) -> None:
     spellings: defaultdict[str, dict[str, _Known]] = defaultdict(dict)
     for item in known:
         spellings[item.match.name][item.entry.key] = item
-        if not item.match.row.has_effect:
-            resolution.tell(Severity.INFO, "OXP106", item, "has no effect in this version of oxpushctl")
+        if item.match.renamed:
+            renamed = item.match.renamed
+            message = f"has been called {renamed.now} since version {renamed.version} of the middleware"
+            resolution.tell(Severity.WARNING, "OXP110", item, message, "rename it: it is read as that for now")
+        if item.match.row.effect is not Effect.ENGINE:
+            resolution.tell(Severity.INFO, "OXP106", item, _HEEDED[item.match.row.effect])
         _set(item, resolution)
     for by_key in spellings.values():
         first, *others = by_key.values()
@@ -140,11 +154,17 @@ def _set(item: _Known, resolution: _Resolution) -> None:
     except ValueError:
         shown = "the value" if source.holds_secret(row, text) else f"'{_shortened(text)}'"
         # Java ends a key at its first colon, so a topic needs care: ….enabled.CLIENT.ox\:mail\:new
-        hint = "write a colon in a key as \\:" if item.match.client and ":" in text else ""
+        hint = "write a colon in a key as \\:" if item.match.client and ":" in text else _meant(text, row.kind)
         resolution.tell(Severity.ERROR, "OXP109", item, f"{shown} is not {row.kind.wanted}", hint)
         return
     resolution.values[item.match.name] = value
     resolution.origins[item.match.name] = origin
+
+
+def _meant(text: str, kind: Kind[object]) -> str:
+    """Return a hint at the value that was probably meant, or nothing."""
+    close = difflib.get_close_matches(text.lower(), kind.values, n=1)
+    return f"did you mean {close[0]}?" if close else ""
 
 
 def _secret_in(path: Path) -> str:

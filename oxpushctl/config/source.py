@@ -14,7 +14,7 @@ from oxpushctl.config import properties_file, table
 from oxpushctl.config.entry import Entry
 from oxpushctl.config.files import read_file
 from oxpushctl.config.finding import Finding, Reach, Severity
-from oxpushctl.config.properties import PROXY, TABLE
+from oxpushctl.config.properties import PROXY
 from oxpushctl.config.property import PROXY_URL, URL, Property
 from oxpushctl.config.settings import Origin
 from oxpushctl.errors import BadUsage, MissingFile
@@ -61,7 +61,7 @@ def read_credentials(environ: Mapping[str, str]) -> list[Entry]:
     folder = environ.get("CREDENTIALS_DIRECTORY")
     if not folder:
         return []
-    paths = (Path(folder, row.key) for row in TABLE if row.is_secret)
+    paths = (Path(folder, row.key) for row in table.TABLE if row.is_secret)
     there = (path for path in paths if os.path.lexists(path))
     return [Entry(path.name + table.FILE_SUFFIX, str(path), Origin(str(path))) for path in there]
 
@@ -136,7 +136,7 @@ def holds_secret(row: Property[object], text: str) -> bool:
 def _keys_by_variable(clients: Iterable[str], written: Iterable[str]) -> dict[str, set[str]]:
     keys = set(written)
     names = set(clients)
-    for row in TABLE:
+    for row in table.TABLE:
         keys |= {row.key, *row.aliases}
         if row.is_secret:
             keys.add(row.key + table.FILE_SUFFIX)

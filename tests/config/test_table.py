@@ -7,8 +7,8 @@ import pytest
 
 import oxpushctl
 from oxpushctl.config import codes, render, table
-from oxpushctl.config.properties import TABLE
 from oxpushctl.config.property import Property
+from oxpushctl.config.table import TABLE
 
 _ARTICLE = [
     "com.openexchange.push.allowPermanentPush",
@@ -67,18 +67,18 @@ def test_keys_are_found_as_they_are_written(key: str, name: str | None, client: 
 
 
 @pytest.mark.parametrize(
-    ("key", "is_ours"),
+    ("key", "is_mistaken"),
     [
         ("oxpushctl.unheard", True),
         ("com.openexchange.push.unheard", True),
-        ("com.openexchange.push.malpoll.period", False),
+        ("com.openexchange.push.udp.period", False),
         ("com.openexchange.mail.unheard", False),
         ("com.openexchange.pnsx", False),
     ],
 )
-def test_keys_of_other_modules_are_left_alone(key: str, is_ours: bool) -> None:
+def test_keys_of_other_modules_are_left_alone(key: str, is_mistaken: bool) -> None:
     """Only below prefixes whose keys are all known is an unknown key a mistake."""
-    assert (table.find(key), table.is_ours(key)) == (None, is_ours)
+    assert (table.find(key), table.is_mistaken(key)) == (None, is_mistaken)
 
 
 def test_every_code_that_is_used_is_explained() -> None:

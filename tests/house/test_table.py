@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from oxpushctl.cli.main import oxpushctl
-from oxpushctl.config.properties import TABLE
 from oxpushctl.config.property import Property
+from oxpushctl.config.table import TABLE
 from tests.house.tree import texts
 
 _CODES = sorted(

@@ -18,8 +18,9 @@ is_there() {
         dovecot-imapd) test -x /usr/lib/dovecot/imap ;;
         dovecot-lmtpd) test -x /usr/lib/dovecot/lmtp ;;
         nghttp2-server) command -v nghttpd >/dev/null ;;
-        chromium | curl) command -v "$1" >/dev/null ;;
+        chromium | curl | zsh | fish | groff) command -v "$1" >/dev/null ;;
         nodejs) command -v node >/dev/null ;;
+        openjdk-17-jdk-headless) command -v javac >/dev/null ;;
         npm) command -v npm >/dev/null ;;
         *) echo "debian.sh: no way to tell whether $1 is there" >&2; exit 2 ;;
     esac

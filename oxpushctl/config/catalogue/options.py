@@ -1,0 +1,66 @@
+"""OXP2xx: client options."""
+
+from __future__ import annotations
+
+from oxpushctl.config.catalogue.code import Code
+
+CODES: tuple[Code, ...] = (
+    Code(
+        "OXP201",
+        "An options file that is no YAML of client options",
+        "The file maps client ids to options. Indent with blanks, never with tabs, and put values between quotes that "
+        "begin with a character such as * & ! % @ or that hold a colon. Nothing of a file with a syntax error is used; "
+        "the clients of other files run.",
+    ),
+    Code(
+        "OXP202",
+        "A client or option twice",
+        "A client is configured once: one section of one file. With two it would be chance which one counts.",
+    ),
+    Code(
+        "OXP203",
+        "An unknown option",
+        "Nobody reads this option, so what it was meant to say would be ignored. The client is out of service until "
+        "the option is corrected or removed.",
+    ),
+    Code(
+        "OXP204",
+        "An option of the wrong kind",
+        "enabled and production are true or false, authtype is certificate or jwt, all others are texts.",
+    ),
+    Code(
+        "OXP205",
+        "A missing option",
+        "APNs wants a keystore (and its password) with authtype certificate, and privatekey, keyid, teamid and topic "
+        "with authtype jwt. FCM wants keyPath, the path of a Google service account's JSON.",
+    ),
+    Code(
+        "OXP206",
+        "A push client without a known type",
+        "Each client of pushClientConfig/*.yml has a _type: apn for Apple, fcm for Google.",
+    ),
+    Code(
+        "OXP207",
+        "A push client that no mail app belongs to",
+        "In pushClientConfig/*.yml the id is that of the app followed by -ios or -android. Mail pushes never use "
+        "clients with other ids; other modules of the middleware do.",
+    ),
+    Code(
+        "OXP208",
+        "A secret kept by Kubernetes",
+        "keystoreId and privatekeyId name Kubernetes secrets, which oxpushctl does not ask for. Mount the secret as a "
+        "file and name that with keystore or privatekey.",
+    ),
+    Code(
+        "OXP209",
+        "A legacy FCM server key",
+        "Google switched the protocol of these keys off in 2024. In the Firebase console, project settings, service "
+        "accounts, create a private key: a JSON file. Name its path with keyPath and remove key.",
+    ),
+    Code(
+        "OXP210",
+        "A client in both APNs files",
+        "pns-apns-options.yml and pns-apns_http2-options.yml both configure this client, and the switch of only one "
+        "of them is on for it: that one is used.",
+    ),
+)
