@@ -58,6 +58,7 @@ CHANGES: tuple[Change, ...] = (
     Change(DOVECOT_ENABLED.key, What.DEFAULT, "8.13", "false", before="true"),
     Change(IDLE_ENABLED.key, What.DEFAULT, "8.13", "false", before="true"),
     Change(NOTIFY_ENABLED.key, What.DEFAULT, "8.13", "false", before="true"),
+    Change(_PUSH + "malpoll.enabled", What.DEFAULT, "8.13", "false", before="true"),
     Change(
         ALLOWED_CLIENTS.key,
         What.DEFAULT,

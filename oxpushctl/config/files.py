@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
 
 from oxpushctl.errors import MissingFile
 
-_LIMIT = 4 * 1024 * 1024
+_LIMIT = 64 * 1024 * 1024
+_KIB, _MIB = 1024, 1024 * 1024
+_NO_FILE = "is not a regular file"
 
 
 def read_file(path: Path, limit: int = _LIMIT) -> bytes:
@@ -17,14 +20,14 @@ def read_file(path: Path, limit: int = _LIMIT) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise MissingFile("is not a regular file")
+                raise MissingFile(_NO_FILE)
             data = file.read(limit + 1)
     except OSError as error:
-        raise MissingFile(f"cannot be read: {error.strerror}") from error
+        raise MissingFile(_why(path, error)) from error
     except ValueError as error:  # a NUL or a lone surrogate in the path
         raise MissingFile("cannot be read: not a path") from error
     if len(data) > limit:
-        raise MissingFile(f"is larger than {limit} bytes")
+        raise MissingFile(f"is larger than {_size(limit)}")
     return data
 
 
@@ -34,3 +37,15 @@ def exists(path: Path) -> bool:
         return path.is_file()
     except OSError:
         return False
+
+
+def _why(path: Path, error: OSError) -> str:
+    if error.errno == errno.ENXIO:  # a socket, or a device that is not there
+        return _NO_FILE
+    if error.errno == errno.ENOENT and path.is_symlink():
+        return f"is a symbolic link to {path.readlink()}, which is not there"
+    return f"cannot be read: {error.strerror}"
+
+
+def _size(limit: int) -> str:
+    return f"{limit // _KIB} KiB" if limit % _MIB else f"{limit // _MIB} MiB"

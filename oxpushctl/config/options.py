@@ -1,7 +1,8 @@
-"""The client options of the YAML files: which app is reached with which certificate, key or service account."""
+"""The options of clients: which app is reached with which certificate, key or service account."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,10 +10,20 @@ from oxpushctl.config.settings import Origin
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """One option as it stands in its file: ``name`` is another one in the files that a package delivers."""
+
+    name: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
 class ApnsOptions:
     """How to reach Apple for one client; ``authtype`` is ``certificate`` or ``jwt``, paths are absolute.
 
-    ``switch`` is the transport switch that turns the client's file on: ``apn`` or ``apns_http2``.
+    ``switch`` is the transport switch that turns the client's file on: ``apn`` or ``apns_http2``; ``is_for_both`` tells
+    that either will do. ``is_packaged`` tells that a package delivered the options. ``written`` has those that are set,
+    by their names in the YAML files.
     """
 
     client: str
@@ -27,6 +38,9 @@ class ApnsOptions:
     is_production: bool = True
     is_enabled: bool = True
     switch: str = "apn"
+    is_for_both: bool = False
+    is_packaged: bool = False
+    written: Mapping[str, Written] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +51,20 @@ class FcmOptions:
     origin: Origin
     key_path: Path | None
     is_enabled: bool = True
+    is_packaged: bool = False
+    written: Mapping[str, Written] = field(default_factory=dict, repr=False, compare=False)
 
 
 ClientOptions = ApnsOptions | FcmOptions
+
+
+def place_of(client: ClientOptions, option: str) -> Origin:
+    """Return where one of a client's options is set, by its name in the YAML files; else where the client is."""
+    written = client.written.get(option)
+    return written.origin if written else client.origin
+
+
+def key_of(client: ClientOptions, option: str) -> str:
+    """Return how a finding names one of a client's options: as its file does."""
+    written = client.written.get(option)
+    return f"{client.client}.{written.name if written else option}"

@@ -11,10 +11,10 @@ from oxpushctl.config import yaml_file
 from oxpushctl.config.files import read_file
 from oxpushctl.config.finding import Finding, Reach, Severity
 from oxpushctl.config.options import ApnsOptions, ClientOptions, FcmOptions
-from oxpushctl.config.options_section import YAML_BOOLEAN, OptionsSection
+from oxpushctl.config.options_section import NO_LEGACY_KEY, YAML_BOOLEAN, OptionsSection
 from oxpushctl.config.property import choice
 from oxpushctl.config.source import names_in
-from oxpushctl.config.yaml_file import Problem
+from oxpushctl.config.yaml_file import Problem, Section
 from oxpushctl.errors import MissingFile
 
 UNIFIED_FOLDER = "pushClientConfig"
@@ -31,10 +31,8 @@ _FACADE_OPTIONS = frozenset({"enabled", "description"})
 _TYPE = "_type"
 # What the id of an 8.x push client ends in, and its transport, by its type.
 _UNIFIED = {"apn": ("-ios", "apn"), "fcm": ("-android", "gcm")}
-_SUFFIXES = ("-ios", "-android")
 _AUTHTYPE = choice("certificate", "jwt")
 
-_NO_KEY = "legacy FCM server keys are void: Google switched their protocol off in 2024"
 _NO_KEY_HINT = "create a service account key (JSON) in the Firebase console and name its file with keyPath"
 
 
@@ -45,6 +43,12 @@ class OptionsReading:
     clients: list[ClientOptions] = field(default_factory=list)
     facade_clients: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def ids(self) -> set[str]:
+        """The ids of all clients that are named, of those that cannot be used as well."""
+        named = {client.client for client in self.clients} | {finding.client for finding in self.findings}
+        return named - {""}
 
 
 def read_options(etc: Path) -> OptionsReading:
@@ -85,12 +89,16 @@ def _read(etc: Path, name: str, transport: str, findings: list[Finding]) -> list
         findings.append(Finding(Severity.ERROR, Reach.CLIENT, "OXP001", str(error), file=name, transport=transport))
         return []
     findings += (_finding(problem, name, transport) for problem in problems)
-    return [
-        OptionsSection(etc, name, section, _client(name, section.name), transport, findings) for section in sections
-    ]
+    return [_section(etc, name, section, transport, findings) for section in sections]
+
+
+def _section(etc: Path, file: str, section: Section, transport: str, findings: list[Finding]) -> OptionsSection:
+    client, meant_for = _client(file, section.name, transport)
+    return OptionsSection(etc, file, section, client, meant_for, findings)
 
 
 def _finding(problem: Problem, file: str, transport: str) -> Finding:
+    client, meant_for = _client(file, problem.section, transport)
     return Finding(
         Severity.ERROR,
         Reach.CLIENT,
@@ -101,16 +109,18 @@ def _finding(problem: Problem, file: str, transport: str) -> Finding:
         line=problem.line,
         column=problem.column,
         key=f"{problem.section}.{problem.option}" if problem.option else problem.section,
-        client=_client(file, problem.section),
-        transport=transport,
+        client=client,
+        transport=meant_for,
     )
 
 
-def _client(file: str, section: str) -> str:
-    """Return the client that a section is about: the id of an 8.x push client ends in its system."""
-    if not file.startswith(UNIFIED_FOLDER):
-        return section
-    return next((section.removesuffix(suffix) for suffix in _SUFFIXES if section.endswith(suffix)), section)
+def _client(file: str, section: str, transport: str) -> tuple[str, str]:
+    """Return the client and transport that a section is for: the id of an 8.x push client ends in its system."""
+    if file.startswith(UNIFIED_FOLDER):
+        for suffix, meant_for in _UNIFIED.values():
+            if section.endswith(suffix) and section != suffix:
+                return section.removesuffix(suffix), meant_for
+    return section, transport
 
 
 def _unified(section: OptionsSection) -> ClientOptions | None:
@@ -121,12 +131,15 @@ def _unified(section: OptionsSection) -> ClientOptions | None:
         section.tell(Severity.ERROR, "OXP206", message, option=section.option(_TYPE))
         return None
     suffix, transport = _UNIFIED[kind]
-    if not section.section.name.endswith(suffix):
+    name = section.section.name
+    if name.removesuffix(suffix) in ("", name):
         message = f"is no mail app's: the id of a client of type {kind} ends in {suffix}"
         section.tell(Severity.WARNING, "OXP207", message)
         return None
     typed = replace(section, transport=transport)
-    return _apns(typed, "apn", {_TYPE}) if kind == "apn" else _fcm(typed, {_TYPE})
+    if kind == "apn":
+        return replace(_apns(typed, "apn", {_TYPE}), is_for_both=True)
+    return _fcm(typed, {_TYPE})
 
 
 def _apns(section: OptionsSection, switch: str, more: Set[str] = frozenset()) -> ApnsOptions:
@@ -138,20 +151,7 @@ def _apns(section: OptionsSection, switch: str, more: Set[str] = frozenset()) ->
         section.require("privatekey", "keyid", "teamid", "topic", why="for authtype jwt")
     elif is_enabled and authtype == "certificate":
         section.require("keystore", why="for authtype certificate")
-    return ApnsOptions(
-        client=section.client,
-        origin=section.origin,
-        authtype=authtype or assumed,
-        topic=section.text("topic"),
-        keystore=section.path("keystore", must_exist=is_enabled and authtype == "certificate"),
-        password=section.text("password"),
-        privatekey=section.path("privatekey", must_exist=is_enabled and authtype == "jwt"),
-        keyid=section.text("keyid"),
-        teamid=section.text("teamid"),
-        is_production=section.value("production", YAML_BOOLEAN, True),
-        is_enabled=is_enabled,
-        switch=switch,
-    )
+    return section.apns(authtype or assumed, switch, is_enabled=is_enabled, must_exist=is_enabled and authtype != "")
 
 
 def _fcm(section: OptionsSection, more: Set[str] = frozenset()) -> FcmOptions:
@@ -159,14 +159,9 @@ def _fcm(section: OptionsSection, more: Set[str] = frozenset()) -> FcmOptions:
     is_enabled = section.value("enabled", YAML_BOOLEAN, True)
     legacy_key = section.option("key")
     if legacy_key and section.option("keyPath"):
-        section.tell(Severity.WARNING, "OXP209", _NO_KEY, "remove this line, keyPath is used", legacy_key)
+        section.tell(Severity.WARNING, "OXP209", NO_LEGACY_KEY, "remove this line, keyPath is used", legacy_key)
     elif legacy_key and is_enabled:
-        section.tell(Severity.ERROR, "OXP209", _NO_KEY, _NO_KEY_HINT, legacy_key)
+        section.tell(Severity.ERROR, "OXP209", NO_LEGACY_KEY, _NO_KEY_HINT, legacy_key)
     elif is_enabled:
         section.require("keyPath", why="to the path of a Google service account's JSON")
-    return FcmOptions(
-        client=section.client,
-        origin=section.origin,
-        key_path=section.path("keyPath", must_exist=is_enabled),
-        is_enabled=is_enabled,
-    )
+    return section.fcm(is_enabled=is_enabled)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from oxpushctl.config import rules, selection, source, state, table
+from oxpushctl.config import context_sets, rules, selection, source, state, table
+from oxpushctl.config.entry import Entry
 from oxpushctl.config.finding import Finding, Reach, Severity
 from oxpushctl.config.options import ClientOptions
 from oxpushctl.config.options_reader import read_options
+from oxpushctl.config.packaged import read_packaged
 from oxpushctl.config.properties import ADMIN_LISTEN, DATABASE_URL, ENDPOINTS, PROXY
 from oxpushctl.config.resolve import resolve
 from oxpushctl.config.settings import Settings
@@ -48,7 +50,8 @@ class Configuration:
     @property
     def usable_clients(self) -> tuple[ClientOptions, ...]:
         """The clients that are enabled and have no error."""
-        return tuple(client for client in self.clients if client.is_enabled and not self.has_error(client))
+        lost = self._lost
+        return tuple(client for client in self.clients if client.is_enabled and not _named(client) & lost)
 
     @property
     def admin_listen(self) -> tuple[str, ...]:
@@ -60,16 +63,22 @@ class Configuration:
         """Where devices and users are kept, the default filled in."""
         return self.settings[DATABASE_URL] or f"sqlite:///{self.state / 'oxpushctl.db'}"
 
+    @property
+    def _lost(self) -> set[tuple[str, str]]:
+        """Clients and transports with an error; no transport stands for all of them."""
+        return {(finding.client, finding.transport) for finding in self.client_errors}
+
     def has_error(self, client: ClientOptions) -> bool:
         """Tell whether an error puts a client out of service."""
-        transport = selection.transport_of(client)
-        return any(
-            finding.client == client.client and finding.transport in ("", transport) for finding in self.client_errors
-        )
+        return bool(_named(client) & self._lost)
 
     def with_findings(self, more: Iterable[Finding]) -> Configuration:
         """Return this configuration with further findings."""
         return replace(self, findings=(*self.findings, *more))
+
+
+def _named(client: ClientOptions) -> set[tuple[str, str]]:
+    return {(client.client, ""), (client.client, selection.transport_of(client))}
 
 
 def read(etc: Path, *, environ: Mapping[str, str], overrides: Sequence[str]) -> Configuration:
@@ -78,27 +87,54 @@ def read(etc: Path, *, environ: Mapping[str, str], overrides: Sequence[str]) -> 
     What is wrong with their content becomes findings; ``MissingFile`` is raised when the folder itself cannot be read,
     ``BadUsage`` for an override that cannot be meant.
     """
-    try:
-        entries, findings = source.read_folder(etc)
-    except MissingFile as error:
-        hint = "--etc names another folder, `oxpushctl demo` needs none"
-        raise MissingFile(f"{etc}: the configuration folder {error} ({hint})") from error
+    sources, in_files = _read_sources(etc, environ, overrides)
     options = read_options(etc)
-    ids = {client.client for client in options.clients}
-    written = [entry.key for entry in entries if table.find(entry.key) is not None]
-    from_environment, told = source.read_environment(environ, ids, written)
-    layers = (source.read_credentials(environ), from_environment, source.read_overrides(overrides))
-    settings, resolved = resolve(etc, entries, layers)
-    if not settings.is_set(PROXY):
-        proxy = source.read_proxy(environ, [settings[endpoint] for endpoint in ENDPOINTS])
-        settings, resolved = resolve(etc, entries, (proxy, *layers))
-    clients, contradictions = selection.select(options.clients, settings)
+    settings, in_values = sources.settings(options.ids)
+    packaged = read_packaged(etc, settings)
+    if not packaged.ids <= options.ids:
+        settings, in_values = sources.settings(options.ids | packaged.ids)
+    clients, contradictions = selection.select((*packaged.clients, *options.clients), settings)
+    in_options = selection.harmless(options.findings, packaged.clients)
     configuration = Configuration(
         etc=etc,
         state=state.state_folder(environ),
         settings=settings,
         clients=clients,
         facade_clients=frozenset(options.facade_clients),
-        findings=(*findings, *options.findings, *told, *resolved, *contradictions),
+        findings=(*in_files, *in_options, *packaged.findings, *in_values, *contradictions, *context_sets.told(etc)),
     )
     return configuration.with_findings(rules.found(configuration))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """Everything that was said, wherever: ``entries`` of the files, the environment, and the layers around that."""
+
+    etc: Path
+    environ: Mapping[str, str] = field(repr=False)
+    entries: list[Entry]
+    credentials: list[Entry]
+    overrides: list[Entry]
+
+    def settings(self, ids: Set[str]) -> tuple[Settings, list[Finding]]:
+        """Resolve all sources; which clients there are tells what a variable of the environment can mean."""
+        written = [entry.key for entry in self.entries if table.find(entry.key) is not None]
+        from_environment, told = source.read_environment(self.environ, ids, written)
+        layers = (self.credentials, from_environment, self.overrides)
+        settings, resolved = resolve(self.etc, self.entries, layers)
+        proxy = source.read_proxy(self.environ, [settings[endpoint] for endpoint in ENDPOINTS])
+        if proxy and not settings.is_set(PROXY):
+            settings, resolved = resolve(self.etc, self.entries, (proxy, *layers))
+        return settings, [*told, *resolved]
+
+
+def _read_sources(etc: Path, environ: Mapping[str, str], overrides: Sequence[str]) -> tuple[_Sources, list[Finding]]:
+    try:
+        entries, findings = source.read_folder(etc)
+    except MissingFile as error:
+        hint = (
+            "--etc names another folder, `oxpushctl config sample DIR` writes a first one, `oxpushctl demo` needs none"
+        )
+        raise MissingFile(f"{etc}: the configuration folder {error} ({hint})") from error
+    sources = _Sources(etc, environ, entries, source.read_credentials(environ), source.read_overrides(overrides))
+    return sources, findings

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import difflib
+import os
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from oxpushctl.config import source, table
+from oxpushctl import topics
+from oxpushctl.config import source, table, writing
+from oxpushctl.config.changes import DEFAULTS_OF_8
 from oxpushctl.config.entry import Entry
 from oxpushctl.config.files import read_file
 from oxpushctl.config.finding import Finding, Reach, Severity
+from oxpushctl.config.options_reader import UNIFIED_FOLDER
 from oxpushctl.config.properties import SWITCHES
-from oxpushctl.config.property import Effect, Kind
+from oxpushctl.config.property import Effect
 from oxpushctl.config.settings import Origin, Settings
 from oxpushctl.errors import MissingFile
+from oxpushctl.model import NEW_MAIL
 
-_HEEDED = {
-    Effect.JUDGED: "is judged only: this version runs no listeners",
-    Effect.NONE: "has no effect in oxpushctl",
-}
 _SECRET_LIMIT = 64 * 1024
 _SHOWN = 60
+_TOPICS = (NEW_MAIL, "ox:calendar:updates", topics.EVERYTHING)  # all that the middleware knows
 _TRANSPORT_OF = {row.key: "gcm" if name == "gcm" else "apn" for name, row in SWITCHES.items()}
 
 
@@ -41,6 +44,7 @@ class _Resolution:
     etc: Path
     values: dict[str, object] = field(default_factory=dict, repr=False)
     origins: dict[str, Origin] = field(default_factory=dict)
+    named: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
 
     def tell(self, severity: Severity, code: str, known: _Known, message: str, hint: str = "") -> None:
@@ -70,6 +74,7 @@ def resolve(etc: Path, files: Sequence[Entry], layers: Sequence[Sequence[Entry]]
     for layer in layers:
         known = [_known(entry, resolution) for entry in layer]
         _apply([item for item in known if item is not None], resolution)
+    _tell_of_defaults_of_8(resolution)
     return Settings(resolution.values, resolution.origins), resolution.findings
 
 
@@ -116,13 +121,16 @@ def _apply(known: Sequence[_Known], resolution: _Resolution) -> None:
     """Check one source's values, and let them win over those of earlier sources."""
     spellings: defaultdict[str, dict[str, _Known]] = defaultdict(dict)
     for item in known:
+        resolution.named.add(item.match.name)
         spellings[item.match.name][item.entry.key] = item
         if item.match.renamed:
             renamed = item.match.renamed
             message = f"has been called {renamed.now} since version {renamed.version} of the middleware"
             resolution.tell(Severity.WARNING, "OXP110", item, message, "rename it: it is read as that for now")
-        if item.match.row.effect is not Effect.ENGINE:
-            resolution.tell(Severity.INFO, "OXP106", item, _HEEDED[item.match.row.effect])
+        if item.match.row.effect is Effect.NONE:
+            resolution.tell(Severity.INFO, "OXP106", item, "has no effect in oxpushctl")
+        if item.match.topic not in ("", *_TOPICS) and item.match.row.effect is not Effect.NONE:
+            _tell_of_topic(item, resolution)
         _set(item, resolution)
     for by_key in spellings.values():
         first, *others = by_key.values()
@@ -131,10 +139,39 @@ def _apply(known: Sequence[_Known], resolution: _Resolution) -> None:
             resolution.tell(Severity.ERROR, "OXP107", other, message, "keep one of the two")
 
 
+def _tell_of_topic(item: _Known, resolution: _Resolution) -> None:
+    topic = item.match.topic
+    what = "nothing is pushed for the topic" if topics.is_valid(topic) else "there can be no topic"
+    hint = _meant(topic, _TOPICS) or f"new mail is {NEW_MAIL}"
+    resolution.tell(Severity.WARNING, "OXP114", item, f"has no effect: {what} {_shortened(topic)}", hint)
+
+
+def _tell_of_defaults_of_8(resolution: _Resolution) -> None:
+    """Tell of keys that an installation of the 8.x generation leaves out and relies on another default of."""
+    if not os.path.lexists(resolution.etc / UNIFIED_FOLDER) or any(resolution.etc.glob("pns-*-options.yml")):
+        return
+    for change in DEFAULTS_OF_8.values():
+        match = table.find(change.key)
+        assert match is not None  # noqa: S101  # its row is what changed
+        row = match.row
+        default_of_8 = row.kind.parse(change.now)
+        if row.effect is Effect.NONE or default_of_8 == row.default or row.key in resolution.named:
+            continue
+        here = writing.default(row)
+        message = f"is not set: the middleware's default since {change.version} is {change.now}, here it is {here}"
+        hint = "set it, so that both do the same"
+        resolution.findings.append(Finding(Severity.INFO, Reach.ENGINE, "OXP113", message, hint, key=row.key))
+
+
 def _set(item: _Known, resolution: _Resolution) -> None:
     row = item.match.row
     text = item.entry.text
     origin = item.entry.origin
+    if swallowed := _swallowed(text):
+        # Whatever is said of this value would say that one's as well, which may be a secret.
+        message = f"holds the line of {swallowed} as well"
+        resolution.tell(Severity.ERROR, "OXP116", item, message, "take the backslash before the end of the line away")
+        return
     if item.match.is_file:
         path = resolution.etc / text
         try:
@@ -154,16 +191,23 @@ def _set(item: _Known, resolution: _Resolution) -> None:
     except ValueError:
         shown = "the value" if source.holds_secret(row, text) else f"'{_shortened(text)}'"
         # Java ends a key at its first colon, so a topic needs care: ….enabled.CLIENT.ox\:mail\:new
-        hint = "write a colon in a key as \\:" if item.match.client and ":" in text else _meant(text, row.kind)
+        hint = "write a colon in a key as \\:" if item.match.client and ":" in text else _meant(text, row.kind.values)
         resolution.tell(Severity.ERROR, "OXP109", item, f"{shown} is not {row.kind.wanted}", hint)
         return
     resolution.values[item.match.name] = value
     resolution.origins[item.match.name] = origin
 
 
-def _meant(text: str, kind: Kind[object]) -> str:
+def _swallowed(text: str) -> str:
+    """Return the key whose line became a part of a value, after a backslash at the end of the line before it."""
+    if "com.openexchange." not in text and "oxpushctl." not in text:
+        return ""
+    return next((row.key for row in table.TABLE if re.search(rf"{re.escape(row.key)}(\.file)?[=:\s]", text)), "")
+
+
+def _meant(text: str, values: Sequence[str]) -> str:
     """Return a hint at the value that was probably meant, or nothing."""
-    close = difflib.get_close_matches(text.lower(), kind.values, n=1)
+    close = difflib.get_close_matches(text[:_SHOWN].lower(), values, n=1)
     return f"did you mean {close[0]}?" if close else ""
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from oxpushctl.config.finding import Finding, Reach, Severity
-from oxpushctl.config.options import ApnsOptions, ClientOptions
+from oxpushctl.config.options import ApnsOptions, ClientOptions, key_of, place_of
 from oxpushctl.config.options_reader import UNIFIED_FOLDER
 from oxpushctl.config.properties import APNS_HTTP2_ENABLED, SWITCHES
 from oxpushctl.config.settings import Settings
@@ -35,41 +35,96 @@ def is_unified(client: ClientOptions) -> bool:
 
 
 def select(clients: Iterable[ClientOptions], settings: Settings) -> tuple[tuple[ClientOptions, ...], list[Finding]]:
-    """Return one set of options a client and transport; an enabled one is preferred to those that are not."""
+    """Return one set of options a client and transport.
+
+    What a package delivers is preferred to the YAML files, and what is enabled to what is not.
+    """
     groups: defaultdict[tuple[str, str], list[ClientOptions]] = defaultdict(list)
     for client in clients:
         groups[client.client, transport_of(client)].append(_with_switch(client, settings))
     selected: list[ClientOptions] = []
     findings: list[Finding] = []
     for group in groups.values():
-        enabled = [client for client in group if client.is_enabled]
-        if len(enabled) <= 1:
-            selected.append((enabled or group)[0])
-            continue
-        switched_on = [client for client in enabled if is_switched_on(client, settings)]
-        chosen = switched_on[0] if len(switched_on) == 1 else enabled[0]
-        others = [client for client in enabled if client is not chosen]
+        packaged = [client for client in group if client.is_packaged]
+        findings += (_overruled(client, packaged[0]) for client in group if packaged and not client.is_packaged)
+        chosen, told = _selected(packaged or group, settings)
         selected.append(chosen)
-        findings += _tell(chosen, others, is_clear=len(switched_on) == 1)
-    return tuple(selected), findings
+        findings += told
+    return tuple(selected), [*findings, *_of_two_generations(selected)]
 
 
-def _tell(chosen: ClientOptions, others: Sequence[ClientOptions], *, is_clear: bool) -> Iterable[Finding]:
-    for other in others:
-        yield Finding(
-            Severity.INFO if is_clear else Severity.ERROR,
-            Reach.CLIENT,
-            "OXP210" if is_clear else "OXP202",
-            f"is also configured at {chosen.origin}" + (", which is used: its switch is on" if is_clear else ""),
-            "" if is_clear else "keep one of the two",
-            key=other.client,
-            client=other.client,
-            transport=transport_of(other),
-        ).at(other.origin)
+def harmless(findings: Iterable[Finding], packaged: Collection[ClientOptions]) -> Iterator[Finding]:
+    """Yield findings about the YAML files; what they say of clients that a package delivers is not in use."""
+    overruled = {(client.client, transport_of(client)) for client in packaged}
+    for found in findings:
+        is_overruled = (found.client, found.transport) in overruled
+        yield replace(found, severity=Severity.INFO) if is_overruled else found
+
+
+def _selected(group: Sequence[ClientOptions], settings: Settings) -> tuple[ClientOptions, list[Finding]]:
+    findings = [_switched_off(client) for client in group if not client.is_enabled]
+    enabled = [client for client in group if client.is_enabled]
+    if len(enabled) <= 1:
+        return (enabled or group)[0], findings
+    switched_on = [client for client in enabled if is_switched_on(client, settings)]
+    chosen = switched_on[0] if len(switched_on) == 1 else enabled[0]
+    # A package has a set for each of Apple's switches: only where both are on is one of no use.
+    rivals = switched_on if chosen.is_packaged else enabled
+    others = [client for client in rivals if client is not chosen]
+    is_clear = len(switched_on) == 1 or chosen.is_packaged
+    return chosen, [*findings, *(_contradiction(chosen, other, is_clear=is_clear) for other in others)]
+
+
+def _contradiction(chosen: ClientOptions, other: ClientOptions, *, is_clear: bool) -> Finding:
+    message = f"is also configured at {chosen.origin}"
+    if not is_clear:
+        return _told(other, Severity.ERROR, "OXP202", message, "keep one of the two")
+    why = ": its switch is on" if not chosen.is_packaged else ""
+    return _told(other, Severity.INFO, "OXP210", f"{message}, which is used{why}")
+
+
+def _overruled(client: ClientOptions, packaged: ClientOptions) -> Finding:
+    message = f"is not used: {packaged.origin.file} delivers this client's options"
+    return _told(client, Severity.INFO, "OXP212", message)
+
+
+def _switched_off(client: ClientOptions) -> Finding:
+    return _told(client, Severity.INFO, "OXP213", "the client is switched off here", option="enabled")
+
+
+def _of_two_generations(clients: Iterable[ClientOptions]) -> Iterator[Finding]:
+    """Tell of each 7.x file that has clients in use beside those of the 8.x folder."""
+    in_yaml = [client for client in clients if client.is_enabled and not client.is_packaged]
+    unified = next((client for client in in_yaml if is_unified(client)), None)
+    if unified is None:
+        return
+    first = {client.origin.file: client for client in reversed(in_yaml) if not is_unified(client)}
+    for client in first.values():
+        both = f"has clients, and so has {unified.origin.file}"
+        message = f"{both}: the middleware 8.x reads the folder only, here both are read"
+        hint = f"move its clients to {UNIFIED_FOLDER}, or remove those that were left behind"
+        yield replace(_told(client, Severity.WARNING, "OXP214", message, hint), key="", client="")
+
+
+def _told(
+    client: ClientOptions, severity: Severity, code: str, message: str, hint: str = "", option: str = ""
+) -> Finding:
+    """Return a finding about a client, or about one of its options."""
+    place = place_of(client, option) if option else client.origin
+    return Finding(
+        severity,
+        Reach.CLIENT,
+        code,
+        message,
+        hint,
+        key=key_of(client, option) if option else client.client,
+        client=client.client,
+        transport=transport_of(client),
+    ).at(place)
 
 
 def _with_switch(client: ClientOptions, settings: Settings) -> ClientOptions:
-    if not isinstance(client, ApnsOptions) or not is_unified(client) or is_switched_on(client, settings):
+    if not isinstance(client, ApnsOptions) or not client.is_for_both or is_switched_on(client, settings):
         return client
     if settings.qualified(APNS_HTTP2_ENABLED, client.client, NEW_MAIL):
         return replace(client, switch="apns_http2")

@@ -25,13 +25,17 @@ OPTION = "-o"
 _PREFIX = "OXPUSHCTL_"
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _NO_PROPERTY = frozenset({"OXPUSHCTL_ETC"})
+_NO_FILE = ("is a folder: nothing in it is read", "put its files into the folder above, or give it another name")
 
 
 def read_folder(etc: Path) -> tuple[list[Entry], list[Finding]]:
     """Return what the ``*.properties`` directly in a folder say, files in the order of their names."""
     entries: list[Entry] = []
     findings: list[Finding] = []
-    for name in names_in(etc, ".properties"):
+    for name, is_folder in _named(etc, ".properties"):
+        if is_folder:
+            findings.append(Finding(Severity.WARNING, Reach.ENGINE, "OXP007", *_NO_FILE, file=name))
+            continue
         try:
             data = read_file(etc / name)
         except MissingFile as error:
@@ -48,12 +52,24 @@ def names_in(folder: Path, *endings: str) -> list[str]:
 
     ``MissingFile`` says why the folder cannot be read.
     """
+    return [name for name, is_folder in _named(folder, *endings) if not is_folder]
+
+
+def _named(folder: Path, *endings: str) -> list[tuple[str, bool]]:
+    """Return the names in a folder with an ending, sorted, and which of them are folders themselves."""
     try:
         with os.scandir(folder) as found:
-            names = [item.name for item in found if item.name.endswith(endings) and not item.is_dir()]
+            there = [item for item in found if item.name.endswith(endings) and not item.name.startswith(".")]
     except OSError as error:
         raise MissingFile(f"cannot be read: {error.strerror}") from error
-    return sorted(name for name in names if not name.startswith("."))
+    return sorted((item.name, _is_folder(item)) for item in there)
+
+
+def _is_folder(item: os.DirEntry[str]) -> bool:
+    try:
+        return item.is_dir()
+    except OSError:  # a link that leads in circles, or to where we may not look: reading it will say so
+        return False
 
 
 def read_credentials(environ: Mapping[str, str]) -> list[Entry]:
@@ -74,12 +90,11 @@ def read_environment(
     A variable's name does not tell dots and hyphens apart, so it is compared with the names that can be meant:
     all keys, these for every known client, and the keys ``written`` in files.
     """
-    keys_of = _keys_by_variable(clients, written)
+    variables = sorted(name for name in environ if name.startswith(_PREFIX) and name not in _NO_PROPERTY)
+    keys_of = _keys_by_variable(clients, written) if variables else {}
     entries: list[Entry] = []
     findings: list[Finding] = []
-    for variable in sorted(environ):
-        if not variable.startswith(_PREFIX) or variable in _NO_PROPERTY:
-            continue
+    for variable in variables:
         keys = sorted(keys_of.get(variable, ()))
         if len(keys) == 1:
             entries.append(Entry(keys[0], environ[variable].strip(), Origin(ENVIRONMENT)))
@@ -88,8 +103,8 @@ def read_environment(
             message = f"{variable} can mean {' or '.join(keys)}"
             findings.append(_told(Severity.ERROR, "OXP004", message, "set it in a file or with -o"))
         else:
-            close = difflib.get_close_matches(variable, keys_of, n=1, cutoff=0.8)
-            hint = f"did you mean {close[0]}?" if close else "the case is that of the key"
+            meant = _variable_meant(variable, keys_of)
+            hint = f"did you mean {meant}?" if meant else "the case is that of the key"
             findings.append(_told(Severity.WARNING, "OXP005", f"{variable} is no property's variable", hint))
     return entries, findings
 
@@ -148,6 +163,16 @@ def _keys_by_variable(clients: Iterable[str], written: Iterable[str]) -> dict[st
     for key in keys:
         by_variable[_PREFIX + re.sub(r"[^A-Za-z0-9]", "_", key)].add(key)
     return by_variable
+
+
+def _variable_meant(variable: str, keys_of: Iterable[str]) -> str:
+    """Return the variable that differs in case, lacks the key's own ``oxpushctl_`` or is close, or nothing."""
+    by_upper = {name.upper(): name for name in keys_of}
+    upper = variable.upper()
+    for guess in (upper, _PREFIX + upper, *difflib.get_close_matches(upper, by_upper, n=1, cutoff=0.8)):
+        if guess in by_upper:
+            return by_upper[guess]
+    return ""
 
 
 def _secret_in_environment(key: str, text: str, variable: str) -> list[Finding]:

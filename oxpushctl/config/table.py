@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
 
 from oxpushctl.config import inert, listening, properties
 from oxpushctl.config.changes import REMOVED, RENAMED, Change
-from oxpushctl.config.property import Property
+from oxpushctl.config.near_misses import NearMisses
+from oxpushctl.config.property import Effect, Property
 
 
 def _rows(module: ModuleType) -> Iterator[Property[object]]:
     return (value for value in vars(module).values() if isinstance(value, Property))
-
-
-def _shortened(key: str) -> Iterator[str]:
-    """Yield a text, and it with one character left out."""
-    yield key
-    yield from (key[:at] + key[at + 1 :] for at in range(len(key)))
 
 
 TABLE: tuple[Property[object], ...] = (*_rows(properties), *_rows(listening), *inert.ROWS)
@@ -38,15 +32,13 @@ _FOREIGN = (
     "com.openexchange.pns.transport.webhooks.",
 )
 FILE_SUFFIX = ".file"
+_LONGEST = 100  # characters of a key; what is longer has a mistake elsewhere than in its qualifiers
 
 _BY_KEY: dict[str, Property[object]] = {key: row for row in TABLE for key in (row.key, *row.aliases)}
+_NEAR_MISSES = NearMisses(_BY_KEY, [key for key, row in _BY_KEY.items() if row.effect is not Effect.NONE])
 _BY_KEY |= {change.key: _BY_KEY[change.now] for change in RENAMED.values()}
-_QUALIFIED = tuple(row for row in TABLE if row.qualifiers)
-# All known keys with one character left out, by which a key with one wrong character is found without comparing all.
-_ONE_SHORT = {key[:at] + key[at + 1 :]: key for key in _BY_KEY for at in range(len(key))} | {
-    key: key for key in _BY_KEY
-}
-_BY_LOWER = {key.lower(): key for key in _BY_KEY}
+_QUALIFIED = {row.key + ".": row for row in TABLE if row.qualifiers}
+_QUALIFIED_PREFIXES = tuple(_QUALIFIED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +63,11 @@ def find(key: str) -> Match | None:
     secret = _BY_KEY.get(key.removesuffix(FILE_SUFFIX))
     if secret is not None and secret.is_secret:
         return Match(secret, secret.key, is_file=True)
-    for row in _QUALIFIED:
-        rest = key.removeprefix(row.key + ".")
-        if rest and rest != key:
-            client, topic = _qualifiers(row, rest)
-            return Match(row, key, client=client, topic=topic)
+    if key.startswith(_QUALIFIED_PREFIXES):
+        prefix = next(prefix for prefix in _QUALIFIED_PREFIXES if key.startswith(prefix))
+        row = _QUALIFIED[prefix]
+        client, topic = _qualifiers(row, key.removeprefix(prefix))
+        return Match(row, key, client=client, topic=topic) if client else None
     return None
 
 
@@ -89,20 +81,22 @@ def is_mistaken(key: str) -> bool:
 
     It is one when all keys with its prefix are known, and when it is nearly a known one.
     """
-    return (key.startswith(_OURS) and not key.startswith(_FOREIGN)) or _nearly(key) is not None
+    return (key.startswith(_OURS) and not key.startswith(_FOREIGN)) or _NEAR_MISSES.nearest(key) is not None
 
 
 def suggestion(key: str) -> str:
     """Return a hint at the key that was probably meant, or nothing."""
-    meant = _nearly(key) or next(iter(difflib.get_close_matches(key, _BY_KEY, n=1, cutoff=0.8)), None)
+    meant = _NEAR_MISSES.nearest(key) or _qualified(key) or _NEAR_MISSES.alike(key)
     return f"did you mean {meant}?" if meant else ""
 
 
-def _nearly(key: str) -> str | None:
-    """Return the known key that differs in one character, too many, missing, wrong or swapped, or in case only."""
-    if meant := _BY_LOWER.get(key.lower()):
-        return meant
-    return next((_ONE_SHORT[short] for short in _shortened(key) if short in _ONE_SHORT), None)
+def _qualified(key: str) -> str | None:
+    """Return the key that was meant where something may follow it: ``….gcm.enable.CLIENT``, ``….pasword.file``."""
+    for at in (at for at, character in enumerate(key[:_LONGEST]) if character == "."):
+        meant, rest = _NEAR_MISSES.nearest(key[:at]), key[at:]
+        if meant is not None and (_BY_KEY[meant].qualifiers or (_BY_KEY[meant].is_secret and rest == FILE_SUFFIX)):
+            return meant + rest
+    return None
 
 
 def _qualifiers(row: Property[object], rest: str) -> tuple[str, str]:

@@ -23,12 +23,21 @@ _MERGE = "tag:yaml.org,2002:merge"
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option of a client; ``text`` is ``None`` when nothing or ``null`` was written."""
+    """One option of a client; ``text`` is ``None`` when nothing or ``null`` was written.
+
+    ``key`` is what another format than YAML calls it.
+    """
 
     name: str
     text: str | None = field(repr=False)
     line: int
     column: int
+    key: str = ""
+
+    @property
+    def written(self) -> str:
+        """What its file calls it."""
+        return self.key or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,10 @@ class _Loader(yaml.SafeLoader):
         self.depth += 1
         if self.depth > _MAX_DEPTH:
             raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=self.get_mark())
+        # An anchor may be used again: an alias is its last one before (YAML 1.2, 7.1). PyYAML would refuse it.
+        event = self.peek_event()  # type: ignore[no-untyped-call]  # its stubs have no types
+        if not isinstance(event, yaml.AliasEvent):
+            self.anchors.pop(event.anchor, None)
         node = super().compose_node(parent, index)
         self.depth -= 1
         if isinstance(node, yaml.ScalarNode) and any("\ud800" <= c <= "\udfff" for c in node.value):
@@ -130,7 +143,10 @@ def _sections(root: yaml.MappingNode) -> tuple[list[Section], list[Problem]]:
     problems: list[Problem] = []
     for key, value in root.value:
         line, column = _place(key)
-        if not isinstance(key, yaml.ScalarNode) or not key.value:
+        if key.tag == _MERGE:
+            message = "clients are not merged, only their options are"
+            problems.append(Problem("OXP201", message, line, column, "write <<: below a client's id"))
+        elif not isinstance(key, yaml.ScalarNode) or not key.value or key.tag == _NULL:
             problems.append(Problem("OXP201", "a client id must be a text", line, column))
         elif key.value in sections:
             message = f"the client is already configured in line {sections[key.value].line}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from oxpushctl.config.check import told
 from oxpushctl.config.files import exists
 from oxpushctl.config.finding import Finding, Reach, Severity
-from oxpushctl.config.options import ApnsOptions, ClientOptions
+from oxpushctl.config.options import ApnsOptions, ClientOptions, key_of, place_of
 from oxpushctl.config.properties import TLS_CA
 from oxpushctl.config.reading import Configuration
 from oxpushctl.transports.certificates import PushCertificate
@@ -89,7 +89,7 @@ def _about(
         error.code,
         str(error),
         error.hint,
-        key=f"{options.client}.{error.option}",
+        key=key_of(options, error.option),
         client=options.client,
         transport=transport,
-    ).at(options.origin)
+    ).at(place_of(options, error.option))

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from oxpushctl.config.options import ApnsOptions, FcmOptions
+from oxpushctl.config.finding import Severity
+from oxpushctl.config.options import ApnsOptions, FcmOptions, key_of, place_of
+from oxpushctl.config.settings import Origin
 from tests.config import folders
 from tests.config.folders import CLIENT
 
@@ -68,7 +70,7 @@ def test_either_switch_of_apple_turns_a_client_of_ox_8_on(tmp_path: Path) -> Non
     }
     configuration = folders.read(tmp_path, files)
     assert [client.switch for client in configuration.clients if isinstance(client, ApnsOptions)] == ["apns_http2"]
-    assert folders.codes(configuration) == {"OXP305"}
+    assert [found for found in configuration.findings if found.client] == []
 
 
 def test_the_apns_file_whose_switch_is_on_is_used(tmp_path: Path) -> None:
@@ -121,3 +123,62 @@ def test_what_is_no_regular_file_is_a_finding(tmp_path: Path, name: str) -> None
     configuration = folders.read(tmp_path)
     assert [(found.code, found.file) for found in configuration.findings if found.file] == [("OXP001", name)]
     assert configuration.engine_errors == ()
+
+
+def test_each_option_has_its_place(tmp_path: Path) -> None:
+    """Findings point at the line of an option, at the section when it is not set; shared ones where they stand."""
+    yaml = f"shared: &shared\n  enabled: false\n  keystore: a.p12\n{CLIENT}:\n  <<: *shared\n  password: sesame\n"
+    client = folders.read(tmp_path, {"pns-apns-options.yml": yaml}).clients[1]
+    names = ("password", "keystore", "topic")
+    assert [(key_of(client, name), place_of(client, name)) for name in names] == [
+        (f"{CLIENT}.password", Origin("pns-apns-options.yml", 6, 13)),
+        (f"{CLIENT}.keystore", Origin("pns-apns-options.yml", 3, 13)),
+        (f"{CLIENT}.topic", Origin("pns-apns-options.yml", 4, 1)),
+    ]
+
+
+def test_where_options_stand_is_no_difference(tmp_path: Path) -> None:
+    """A comment more does not make other options of them, which a reload would have to take over."""
+    yaml = f"{CLIENT}:\n  keyPath: account.json\n"
+    [before] = folders.read(tmp_path, {"pns-gcm-options.yml": yaml}).clients
+    [after] = folders.read(tmp_path, {"pns-gcm-options.yml": yaml.replace(":\n", ":\n  # ours\n")}).clients
+    assert before.written != after.written
+    assert before == after
+
+
+@pytest.mark.parametrize("file", ["pns-apns-options.yml", "pns-apns_http2-options.yml", "pns-gcm-options.yml"])
+def test_a_client_that_is_switched_off_is_told(tmp_path: Path, file: str) -> None:
+    """A leftover `enabled: false` is looked for on the day that no push arrives."""
+    configuration = folders.read(tmp_path, {file: f"{CLIENT}:\n  enabled: false\n"})
+    told = [(found.severity, found.code, found.file, found.line) for found in configuration.findings if found.client]
+    assert told == [(Severity.INFO, "OXP213", file, 2)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("keyPath: account.json", "keystore: cert.pem", ["OXP214"]),
+        ("keyPath: account.json, enabled: false", "keystore: cert.pem", []),
+        ("keyPath: account.json", "keystore: cert.pem, enabled: false", []),
+    ],
+)
+def test_files_of_two_generations_are_told(tmp_path: Path, old: str, new: str, told: list[str]) -> None:
+    """Both are read here, unlike by the middleware; files whose clients are all switched off are but left there."""
+    files = {
+        "pns-gcm-options.yml": f"{CLIENT}: {{{old}}}\n",
+        "pushClientConfig/apple.yml": f"{CLIENT}-ios: {{_type: apn, {new}}}\n",
+        "account.json": "{}",
+        "cert.pem": "",
+    }
+    configuration = folders.read(tmp_path, files)
+    assert [found.code for found in configuration.findings if found.code == "OXP214"] == told
+
+
+def test_conffiles_of_8_without_clients_are_no_second_generation(tmp_path: Path) -> None:
+    """8.x ships the old files still, with nothing but comments."""
+    files = {
+        "pns-gcm-options.yml": "# Maps a client to its key\n#\n",
+        "pushClientConfig/apple.yml": f"{CLIENT}-ios: {{_type: apn, keystore: cert.pem}}\n",
+        "cert.pem": "",
+    }
+    assert "OXP214" not in folders.codes(folders.read(tmp_path, files))

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 import os
+import socket
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oxpushctl.config import render
+from oxpushctl.config.properties import DELAY_DURATION
+from oxpushctl.config.settings import Origin
 from tests.config import folders
 from tests.config.folders import CLIENT
 
@@ -33,22 +39,89 @@ def test_any_options_end_in_findings(tmp_path: Path, name: str, clients: object)
 
 
 def test_only_files_of_the_folder_itself_are_read(tmp_path: Path) -> None:
-    """Not those below it, hidden ones of an editor, nor folders that are called like a file."""
-    line = "com.openexchange.pns.delayDuration=no\n"
-    (tmp_path / "folder.properties").mkdir()
-    files = {"below/pns.properties": line, ".#pns.properties": line, "pns.properties.bak": line}
+    """Not those below it, nor hidden ones of an editor."""
+    line = f"{DELAY_DURATION.key}=no\n"
+    files = {
+        "below/pns.properties": line,
+        "folder.properties/pns.properties": line,
+        ".#pns.properties": line,
+        "pns.properties.bak": line,
+    }
     assert folders.read(tmp_path, files).engine_errors == ()
 
 
+def test_a_folder_that_is_called_like_a_file_is_told(tmp_path: Path) -> None:
+    """What somebody put into it has no effect, which is easily overlooked; a link to a folder is no better."""
+    (tmp_path / "a.properties").mkdir()
+    (tmp_path / "b.properties").symlink_to(tmp_path / "a.properties")
+    found = folders.read(tmp_path).findings
+    told = [(one.severity.value, one.code, one.file) for one in found if one.file]
+    assert told == [("warning", "OXP007", "a.properties"), ("warning", "OXP007", "b.properties")]
+
+
 def test_what_cannot_be_read_is_an_engine_error(tmp_path: Path) -> None:
-    """A key may stand in any file: a link to nowhere, a pipe and a file beyond all measure may have held it."""
-    (tmp_path / "a.properties").symlink_to(tmp_path / "nowhere")
-    os.mkfifo(tmp_path / "b.properties")
-    with (tmp_path / "c.properties").open("wb") as file:
-        file.truncate(5 * 1024 * 1024)
-    errors = folders.read(tmp_path).engine_errors
-    assert [(found.code, found.file) for found in errors] == [
-        ("OXP001", "a.properties"),
-        ("OXP001", "b.properties"),
-        ("OXP001", "c.properties"),
+    """A key may stand in any file: what leads nowhere, has no end, or is beyond all measure may have held it."""
+    (tmp_path / "a.properties").symlink_to("nowhere")
+    (tmp_path / "b.properties").symlink_to("b.properties")
+    os.mkfifo(tmp_path / "c.properties")
+    with (tmp_path / "e.properties").open("wb") as file:
+        file.truncate(64 * 1024 * 1024 + 1)
+    (tmp_path / "f.properties").symlink_to("/proc/self/mem")  # opens like a file, and cannot be read
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "d.properties"))
+        errors = folders.read(tmp_path).engine_errors
+    assert [(found.code, found.file, found.message) for found in errors] == [
+        ("OXP001", "a.properties", "is a symbolic link to nowhere, which is not there"),
+        ("OXP001", "b.properties", "cannot be read: Too many levels of symbolic links"),
+        ("OXP001", "c.properties", "is not a regular file"),
+        ("OXP001", "d.properties", "is not a regular file"),
+        ("OXP001", "e.properties", "is larger than 64 MiB"),
+        ("OXP001", "f.properties", "cannot be read: Input/output error"),
     ]
+
+
+@pytest.fixture
+def somebody() -> Iterator[None]:
+    """Be a user whom permissions hold back, for the length of a test."""
+    us = os.geteuid()
+    os.seteuid(us or 65534)
+    yield
+    os.seteuid(us)
+
+
+def test_a_file_that_we_may_not_read_is_an_engine_error(somebody: None) -> None:
+    """The others are read all the same."""
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to others
+        etc = Path(name)
+        folders.write(etc, {"a.properties": "", "b.properties": f"{DELAY_DURATION.key}=2\n"})
+        (etc / "a.properties").chmod(0)
+        configuration = folders.read(etc)
+    told = [(found.code, found.file, found.message) for found in configuration.engine_errors]
+    assert told == [("OXP001", "a.properties", "cannot be read: Permission denied")]
+    assert configuration.settings[DELAY_DURATION] == 2
+
+
+def test_links_are_followed(tmp_path: Path) -> None:
+    """A file may be a link, and so may the folder: lines are told under the names in that folder."""
+    folders.write(tmp_path, {"elsewhere/delays": f"\n{DELAY_DURATION.key}=2\n", "etc/x": ""})
+    (tmp_path / "etc" / "pns.properties").symlink_to("../elsewhere/delays")
+    (tmp_path / "link").symlink_to("etc")
+    settings = folders.read(tmp_path / "link").settings
+    assert (settings[DELAY_DURATION], settings.origin(DELAY_DURATION)) == (2, Origin("pns.properties", 2, 1))
+
+
+def test_names_that_are_no_text_are_read_and_told(tmp_path: Path) -> None:
+    """A file's name is bytes: those that are not UTF-8 are written as escapes."""
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xe4.properties")).write_text(f"{DELAY_DURATION.key}=no\n")
+    [line] = (line for line in folders.lines(folders.read(tmp_path)) if "OXP109" in line)
+    assert line.startswith("\\udce4.properties:1:1: error OXP109 ")
+
+
+@pytest.mark.timeout(30)
+def test_a_file_of_ten_megabytes_is_read(tmp_path: Path) -> None:
+    """Size alone is no fault: it takes a second or two, and the last line has its number."""
+    line = b"com.openexchange.caldav.some.setting = a value as long as values are, or a little longer than that\n"
+    count = 10 * 1024 * 1024 // len(line)
+    configuration = folders.read(tmp_path, {"pns.properties": line * count + f"{DELAY_DURATION.key}=2\n".encode()})
+    assert configuration.settings.origin(DELAY_DURATION) == Origin("pns.properties", count + 1, 1)
+    assert configuration.engine_errors == ()

@@ -37,6 +37,6 @@ def test_no_secret_is_written_anywhere(tmp_path: Path) -> None:
 
 def test_control_characters_are_escaped(tmp_path: Path) -> None:
     """A file cannot write to the operator's terminal, nor a lone surrogate end the command."""
-    files = {"pns.properties": "com.openexchange.pns.delayDuration=\\u001b[31m\\ud800\n"}
+    files = {"pns.properties": "com.openexchange.pns.delayDuration=1\\u001b[31m\\ud800\n"}
     [line] = (line for line in folders.lines(folders.read(tmp_path, files)) if "OXP109" in line)
-    assert line.endswith("'\\x1b[31m\\ud800' is not milliseconds")
+    assert line.endswith("'1\\x1b[31m\\ud800' is not milliseconds")

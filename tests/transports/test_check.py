@@ -71,14 +71,22 @@ def test_all_is_well(etc: Path) -> None:
 
 
 def test_a_wrong_password(etc: Path) -> None:
-    """The finding stands at the client's line and puts that client out of service, nothing else."""
+    """The finding stands at the option's line and puts that client out of service, nothing else."""
     p12 = Authority(etc).client(MAIL, PASSWORD)
     configuration = configured(etc, apns="# apps\n" + certificate_client(p12, "wrong"))
     (finding,) = found(configuration)
     assert (finding.severity, finding.reach, finding.code) == (Severity.ERROR, Reach.CLIENT, "OXP402")
-    assert (finding.file, finding.line, finding.key) == ("pns-apns-options.yml", 2, "mail.password")
+    assert (finding.file, finding.line, finding.column) == ("pns-apns-options.yml", 4, 13)
+    assert finding.key == "mail.password"
     assert (finding.client, finding.transport) == ("mail", "apn")
     assert configuration.with_findings([finding]).usable_clients == ()
+
+
+def test_an_option_that_is_not_set(etc: Path) -> None:
+    """Where there is no line of the option the finding stands at the client's."""
+    (etc / "cert.pem").write_bytes(Authority(etc).client(MAIL, PASSWORD).read_bytes())
+    (finding,) = found(configured(etc, apns="# apps\nmail:\n  keystore: cert.pem\n"))
+    assert (finding.code, finding.line, finding.column, finding.key) == ("OXP402", 2, 1, "mail.password")
 
 
 def test_a_p8_that_is_rsa(etc: Path) -> None:

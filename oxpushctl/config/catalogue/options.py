@@ -32,7 +32,9 @@ CODES: tuple[Code, ...] = (
         "OXP205",
         "A missing option",
         "APNs wants a keystore (and its password) with authtype certificate, and privatekey, keyid, teamid and topic "
-        "with authtype jwt. FCM wants keyPath, the path of a Google service account's JSON.",
+        "with authtype jwt. FCM wants keyPath, the path of a Google service account's JSON. In a package's "
+        "CLIENT.properties they are apnKeystoreFile and apnPassword, apnPrivatekeyFile, apnKeyId and apnTeamId, and "
+        "fcmKeyPath.",
     ),
     Code(
         "OXP206",
@@ -61,6 +63,39 @@ CODES: tuple[Code, ...] = (
         "OXP210",
         "A client in both APNs files",
         "pns-apns-options.yml and pns-apns_http2-options.yml both configure this client, and the switch of only one "
-        "of them is on for it: that one is used.",
+        "of them is on for it: that one is used. Where a package has options for both switches, and both are on, those "
+        "that begin with apn are used.",
+    ),
+    Code(
+        "OXP211",
+        "An unknown key among packaged options",
+        "CLIENT.properties of a package knows apnKeystoreFile, apnPassword, apnPrivatekeyFile, apnKeyId, apnTeamId, "
+        "apnTopic and apnProduction, the same with apnsHttp2 instead of apn, and fcmKeyPath. Mind the case: any other "
+        "key has no effect.",
+    ),
+    Code(
+        "OXP212",
+        "Options that a package overrules",
+        "A package delivers this client's options, in the folder that oxpushctl.pns.packaged names. They win as a "
+        "whole, as with the middleware: nothing of the YAML section counts, and what is wrong with it does no harm. "
+        "Remove the section or, to use it, the package's file.",
+    ),
+    Code(
+        "OXP213",
+        "A client that is switched off",
+        "enabled: false takes the client out of service on this transport, whatever the properties say. Remove the "
+        "line to bring it back, or the whole section if the app is gone.",
+    ),
+    Code(
+        "OXP214",
+        "Options files of 7.x beside those of 8.x",
+        "The middleware reads pns-apns-options.yml, pns-apns_http2-options.yml and pns-gcm-options.yml until 7.10, and "
+        "from 8.0 on the folder pushClientConfig only. Here both are read, so that clients that were left behind in an "
+        "old file are still served.",
+    ),
+    Code(
+        "OXP215",
+        "An option without a value",
+        "The name of the option is there and nothing behind it, so the option has its default.",
     ),
 )

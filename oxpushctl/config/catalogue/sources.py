@@ -22,7 +22,8 @@ CODES: tuple[Code, ...] = (
         "OXP003",
         "A *.properties file in UTF-8",
         "Java reads *.properties as ISO-8859-1. This file has characters beyond ASCII and is valid UTF-8, so it is "
-        "read as UTF-8 here, but the middleware would see other characters. Written as \\uXXXX both see the same.",
+        "read as UTF-8 here, but the middleware would see other characters. Written as \\uXXXX both see the same. A "
+        "byte order mark, which some editors put before the first line, is no blank to Java: it belongs to that key.",
     ),
     Code(
         "OXP004",
@@ -34,13 +35,25 @@ CODES: tuple[Code, ...] = (
         "OXP005",
         "An environment variable that is no property",
         "Variables that begin with OXPUSHCTL_ set properties: OXPUSHCTL_com_openexchange_pns_delayDuration. The case "
-        "is that of the key; a client's id must be one that an options file has.",
+        "is that of the key, and keys of oxpushctl bring their own prefix: OXPUSHCTL_oxpushctl_node. A client's id is "
+        "one that an options file has.",
     ),
     Code(
         "OXP006",
         "A secret in the environment",
         "The environment of a process is inherited by its children and may be read by other processes. Put the secret "
         "into a file and set KEY.file=/path, or let systemd hand it over: LoadCredential=KEY:/path.",
+    ),
+    Code(
+        "OXP007",
+        "A folder that is named like a file",
+        "The *.properties directly in the etc folder are read; what is in a folder, whatever its name, is not.",
+    ),
+    Code(
+        "OXP008",
+        "A *.properties file that is no text",
+        "The file holds NUL characters. An editor that saves UTF-16 writes one beside every letter, so that no key is "
+        "what it looks like, neither here nor to the middleware. Save it as ISO-8859-1 or UTF-8.",
     ),
     Code(
         "OXP101",
@@ -70,8 +83,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "OXP106",
         "A property without effect",
-        "The property belongs to the middleware alone, or to listeners, which this version of oxpushctl does not run. "
-        "It is accepted and checked; config explain KEY says who heeds it.",
+        "The property belongs to the middleware alone. It is accepted and checked, and nothing here needs it; config "
+        "explain KEY says what does its work.",
     ),
     Code(
         "OXP107",
@@ -100,5 +113,37 @@ CODES: tuple[Code, ...] = (
         "OXP111",
         "A key that was removed",
         "The property belonged to an older version of the middleware. It has no effect, neither there nor here.",
+    ),
+    Code(
+        "OXP112",
+        "A key in a context set",
+        "The files in contextSets give the contexts that have certain tags other values than *.properties, in the "
+        "middleware's config cascade. oxpushctl knows no tags and does not evaluate these files: for such contexts the "
+        "middleware may do otherwise. Keys that are not part of the cascade have no effect there.",
+    ),
+    Code(
+        "OXP113",
+        "A default that another version changed",
+        "This is the configuration of a middleware of the generation 8.x, and it leaves the key out. Defaults here are "
+        "those of 7.10: set the key, and both do the same.",
+    ),
+    Code(
+        "OXP114",
+        "A switch for a topic that is never pushed",
+        "….enabled.CLIENT.TOPIC is asked for with the topic of a push as it is, such as ox:mail:new for new mail, so "
+        "another topic, or one that ends in a wildcard, decides nothing. In a file its colons are written \\:.",
+    ),
+    Code(
+        "OXP115",
+        "A context set that cannot be read",
+        "A file in contextSets is not readable, or not the YAML that the middleware expects there: names of sets, and "
+        "below each keys and values. Nothing here depends on it, but which keys have other values for some contexts "
+        "is not known.",
+    ),
+    Code(
+        "OXP116",
+        "A line that became a part of the one before",
+        "A line that ends in a backslash is continued by the next one. Here the next one is a setting of its own, "
+        "which is lost that way: remove the backslash, or put the rest of the value between the two.",
     ),
 )
