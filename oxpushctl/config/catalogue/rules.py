@@ -13,8 +13,8 @@ CODES: tuple[Code, ...] = (
     ),
     Code(
         "OXP302",
-        "A file is not there",
-        "A property names a certificate or key that does not exist. Relative paths are relative to the etc folder.",
+        "A file or folder is not there",
+        "A property names a file or folder that does not exist. Relative paths are relative to the etc folder.",
     ),
     Code(
         "OXP303",
@@ -83,5 +83,127 @@ CODES: tuple[Code, ...] = (
         "A state folder too deep for a socket",
         "The commands reach the engine at a socket in the state folder, and the path of a socket has at most 107 "
         "bytes. Set oxpushctl.admin.listen to a shorter one, such as unix:/run/oxpushctl/admin.sock.",
+    ),
+    Code(
+        "OXP315",
+        "No mail server",
+        "com.openexchange.mail.mailServer names the IMAP server at which push users are registered and listened for: "
+        "imaps://mail.example.com. Without it nobody is logged in for; Dovecot's notify requests work all the same.",
+    ),
+    Code(
+        "OXP316",
+        "A master password that is not set",
+        "With com.openexchange.mail.passwordSource=global every mailbox is opened with "
+        "com.openexchange.mail.masterPassword. Put it into a file that only the service may read, and name that with "
+        "com.openexchange.mail.masterPassword.file.",
+    ),
+    Code(
+        "OXP317",
+        "Nobody can be logged in for",
+        "A permanent listener has no session whose password it could use. It needs the master password "
+        "(com.openexchange.mail.passwordSource=global), kept passwords "
+        "(com.openexchange.push.credstorage.enabled=true) or, for Dovecot only, doveadm "
+        "(com.openexchange.dovecot.doveadm.enabled=true), which needs no password.",
+    ),
+    Code(
+        "OXP318",
+        "Permanent listeners without an implementation",
+        "This node is to run permanent listeners, but com.openexchange.push.dovecot.enabled, "
+        "com.openexchange.push.imapidle.enabled and com.openexchange.push.mail.notify.enabled are all false. Enable "
+        "one of them; on a node that is not to listen set com.openexchange.push.allowPermanentPush=false.",
+    ),
+    Code(
+        "OXP319",
+        "IMAP IDLE for sessions only",
+        "Unless com.openexchange.push.imapidle.supportsPermanentListeners is true, IMAP IDLE listens for users who "
+        "are logged in at the middleware only, and there are none of these here.",
+    ),
+    Code(
+        "OXP320",
+        "An app that is not among the allowed clients",
+        "com.openexchange.push.allowedClients decides for which apps mailboxes are listened to. The app's options are "
+        "there, but no pattern matches its id, so nobody listens for its users. Patterns are compared with the whole "
+        "id; * stands for any characters, as in open-xchange-mobile-api-facade*.",
+    ),
+    Code(
+        "OXP321",
+        "doveadm without its secret or addresses",
+        "com.openexchange.dovecot.doveadm.enabled wants apiSecret, the doveadm_api_key of the Dovecot servers, and "
+        "endpoints, their addresses. With one of them missing doveadm is not used, just as by the middleware, which "
+        "starts all the same.",
+    ),
+    Code(
+        "OXP322",
+        "doveadm is preferred, but off",
+        "com.openexchange.push.dovecot.preferDoveadmForMetadata takes effect together with "
+        "com.openexchange.dovecot.doveadm.enabled=true. Without it users are registered over IMAP.",
+    ),
+    Code(
+        "OXP323",
+        "Passwords where only tokens are taken",
+        "With com.openexchange.mail.authType=xoauth2 or oauthbearer the mail server takes tokens, which live sessions "
+        "have and permanent listeners do not. Neither kept passwords nor a master password help; Dovecot can be told "
+        "of push users over doveadm instead (com.openexchange.dovecot.doveadm.enabled).",
+    ),
+    Code(
+        "OXP324",
+        "A setting that another one leaves without use",
+        "The master password and master user belong to com.openexchange.mail.passwordSource=global, "
+        "com.openexchange.mail.authProxyDelimiter to oxpushctl.imap.masterUser, and "
+        "com.openexchange.push.credstorage.rdb to com.openexchange.push.credstorage.enabled=true. Most likely the "
+        "other line is missing.",
+    ),
+    Code(
+        "OXP325",
+        "A mail server without TLS",
+        "With com.openexchange.imap.requireTls=false log-ins at another machine go ahead when STARTTLS is not offered, "
+        "and whoever can suppress the offer reads every password, the master password first.",
+    ),
+    Code(
+        "OXP326",
+        "No client",
+        "Nothing is pushed before the options of an app are there: pns-apns-options.yml for Apple, pns-gcm-options.yml "
+        "for Google, or the folder pushClientConfig, each with the app's id, such as open-xchange-mobile-api-facade. "
+        "Then switch the transport on in pns.properties. oxpushctl config sample writes all of these files.",
+    ),
+    Code(
+        "OXP327",
+        "Plain HTTP across the network",
+        "Requests to the notify endpoint carry a password, and the sender and subject of every mail; requests to "
+        "doveadm carry its secret. On an address that other machines reach, give the endpoint a certificate "
+        "(oxpushctl.tls.certificate; Dovecot's driver knows https from 2.3 on), or keep that network to these servers.",
+    ),
+    Code(
+        "OXP328",
+        "A provider's stand-in",
+        "Pushes go to another host than Apple's or Google's. That is right for the sandbox, for tests and for a "
+        "gateway that passes them on; nothing else reaches a phone.",
+    ),
+    Code(
+        "OXP329",
+        "Endpoints of providers mixed up",
+        "Apple's address for development builds is set for production, the other way round, or Apple's for Google. "
+        "Apple answers BadDeviceToken for every device of the other environment, which looks as if all of them were "
+        "gone.",
+    ),
+    Code(
+        "OXP330",
+        "IMAP IDLE watches something else than the inbox",
+        "com.openexchange.push.imapidle.folder and accountId choose what is watched. New mail arrives in the INBOX of "
+        "the primary account (0), and only that account can be opened without a session; the middleware 7.x watched "
+        "account 0 whatever was set.",
+    ),
+    Code(
+        "OXP331",
+        "A secret that everybody can read",
+        "The file holds a password, passphrase or private key, and its mode lets every user of this machine read it. "
+        "Mode 0640 with the group of the service is usual, 0600 if the service owns the file: chmod o-r FILE. Whoever "
+        "may have read it still knows the secret: consider a new one.",
+    ),
+    Code(
+        "OXP332",
+        "A pattern that matches no client",
+        "Patterns of com.openexchange.push.allowedClients are separated by commas, and each may stand between double "
+        "quotes. With a comma forgotten two of them become one, which matches nobody.",
     ),
 )
