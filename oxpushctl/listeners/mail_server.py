@@ -1,0 +1,102 @@
+"""The mail server as it is configured: where it is, how the way there is encrypted, and what log-ins look like."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from oxpushctl.config.hosts import host_of, is_imaps, is_this_machine
+from oxpushctl.config.properties import (
+    AUTH_PROXY_DELIMITER,
+    LOGIN_SOURCE,
+    MAIL_SERVER_URL,
+    MASTER_PASSWORD,
+    MASTER_USER,
+    PASSWORD_SOURCE,
+    REQUIRE_TLS,
+    TLS_CA,
+)
+from oxpushctl.config.settings import Settings
+from oxpushctl.errors import BadData
+from oxpushctl.model import DirectoryEntry
+
+_IMAP_PORT, _IMAPS_PORT = 143, 993
+_DELIMITER = "*"
+
+
+class Encryption(enum.Enum):
+    """When a connection is encrypted.
+
+    On this machine nobody listens in: there STARTTLS is used only where the server takes no password without it, so
+    that its certificate, most often one for another name, need not be trusted.
+    """
+
+    TLS = "from the first byte on"
+    STARTTLS = "by STARTTLS, or there is no log-in"
+    IF_OFFERED = "by STARTTLS where it is offered"
+    IF_DEMANDED = "by STARTTLS where there is no log-in without"
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """Where mailboxes are opened; ``ca`` is a file of authorities that is trusted besides the system's."""
+
+    host: str
+    port: int
+    encryption: Encryption
+    ca: Path | None = None
+
+    @classmethod
+    def from_settings(cls, settings: Settings, etc: Path) -> MailServer | None:
+        """Return the configured server, ``None`` if there is none; a relative path is relative to ``etc``."""
+        url = settings[MAIL_SERVER_URL]
+        if url is None:
+            return None
+        host, is_tls = host_of(url), is_imaps(url)
+        port = url.rstrip("/").rpartition("]")[2].rpartition("//")[2].partition(":")[2]
+        if is_tls:
+            encryption = Encryption.TLS
+        elif is_this_machine(host):
+            encryption = Encryption.IF_DEMANDED
+        else:
+            encryption = Encryption.STARTTLS if settings[REQUIRE_TLS] else Encryption.IF_OFFERED
+        ca = settings[TLS_CA]
+        default = _IMAPS_PORT if is_tls else _IMAP_PORT
+        return cls(host, int(port or default), encryption, None if ca is None else etc / ca)
+
+    def __str__(self) -> str:
+        scheme = "imaps" if self.encryption is Encryption.TLS else "imap"
+        return f"{scheme}://[{self.host}]:{self.port}" if ":" in self.host else f"{scheme}://{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class LogIn:
+    """What opens a mailbox: the name that is sent, and the password."""
+
+    name: str
+    password: str = field(repr=False)
+
+
+def mail_login(entry: DirectoryEntry, settings: Settings) -> str:
+    """Return what a user of the directory logs in with, as com.openexchange.mail.loginSource wants it.
+
+    Raise ``BadData`` for a user without a mail address where that is wanted.
+    """
+    source = settings[LOGIN_SOURCE]
+    if source == "login":
+        return entry.login
+    mail = entry.mail or (entry.login if "@" in entry.login else "")
+    if not mail:
+        raise BadData(f"{entry.user} has no mail address in the directory, and {LOGIN_SOURCE.key} is {source}")
+    return mail if source == "mail" else mail.rpartition("@")[0]
+
+
+def master_log_in(login: str, settings: Settings) -> LogIn | None:
+    """Return how the master password opens a user's mailbox; ``None`` where users have passwords of their own."""
+    password, master_user = settings[MASTER_PASSWORD], settings[MASTER_USER]
+    if settings[PASSWORD_SOURCE] != "global" or not password:
+        return None
+    if not master_user:
+        return LogIn(login, password)
+    return LogIn(f"{login}{settings[AUTH_PROXY_DELIMITER] or _DELIMITER}{master_user}", password)
