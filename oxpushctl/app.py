@@ -1,4 +1,4 @@
-"""The only module that knows every part by name: from a configuration to a wired engine."""
+"""The module that knows every part by name: from a configuration to a wired engine (``checks`` knows their checks)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import orjson
 
 from oxpushctl import log
-from oxpushctl.config import render, state
-from oxpushctl.config.check import Check, Wishes, WorldCheck
+from oxpushctl.config import render, state, table
 from oxpushctl.config.finding import Severity
 from oxpushctl.config.options import ApnsOptions, FcmOptions
 from oxpushctl.config.properties import (
@@ -27,7 +26,6 @@ from oxpushctl.config.properties import (
 from oxpushctl.config.property import Effect
 from oxpushctl.config.reading import Configuration
 from oxpushctl.config.selection import switch_of, transport_of
-from oxpushctl.config.table import TABLE
 from oxpushctl.engine.buffer import Buffer
 from oxpushctl.engine.clock import SystemClock
 from oxpushctl.engine.daemon import Daemon
@@ -44,28 +42,12 @@ from oxpushctl.stores.sql.subscriptions import SqlSubscriptionStore
 from oxpushctl.stores.sql.users import SqlUserDirectory
 from oxpushctl.transports import apns_verdicts, fcm_verdicts
 from oxpushctl.transports.apns import ApnsTransport
-from oxpushctl.transports.check import check_clients
 from oxpushctl.transports.fcm import FcmTransport
 from oxpushctl.web import notify
 from oxpushctl.web.notify import NotifyEndpoint
 from oxpushctl.web.server import Server
-from oxpushctl.web.tls import check_tls
 
 _log = log.get(__name__)
-
-PART_CHECKS: tuple[Check, ...] = (check_clients, check_tls)
-WORLD_CHECKS: tuple[WorldCheck, ...] = ()
-
-
-def check_parts(configuration: Configuration) -> Configuration:
-    """Add what the parts find wrong with the configuration."""
-    return configuration.with_findings(finding for part in PART_CHECKS for finding in part(configuration))
-
-
-async def check_world(configuration: Configuration, wishes: Wishes) -> Configuration:
-    """Add what the network and other programs have to say, in the order of the checks."""
-    found = await asyncio.gather(*(check(configuration, wishes) for check in WORLD_CHECKS))
-    return configuration.with_findings(finding for findings in found for finding in findings)
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -174,7 +156,7 @@ class Engine:
         self._endpoint.reload(settings)
         self._configuration = configuration
         _tell_troubles(configuration)
-        for row in TABLE:
+        for row in table.TABLE:
             if row.effect is Effect.ENGINE and not row.is_reloadable and settings[row] != before[row]:
                 _log.warning("changed, needs a restart", key=row.key)
 
@@ -191,10 +173,12 @@ class Engine:
 
 def _tell_troubles(configuration: Configuration) -> None:
     """Say loudly which clients cannot be served, or which file would have named them, and what else is amiss."""
-    for finding in configuration.findings:
-        if finding.severity is Severity.WARNING:
+    warnings = [finding for finding in configuration.findings if finding.severity is Severity.WARNING]
+    for finding in warnings:
+        match = table.find(finding.key)
+        if match is None or match.row.effect is Effect.ENGINE:  # what listeners would mind, this engine does not
             _log.warning("configuration", reason=render.line(finding))
-    if not configuration.usable_clients:
+    if not configuration.usable_clients and not any(finding.code == "OXP326" for finding in warnings):
         _log.warning("no client is configured: nothing is pushed", etc=str(configuration.etc))
     for finding in configuration.client_errors:
         _log.error(

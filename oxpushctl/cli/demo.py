@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 import click
 
-from oxpushctl import app
+from oxpushctl import app, checks
 from oxpushctl.cli.options import Invocation
 from oxpushctl.config import reading
 from oxpushctl.config.properties import INTAKE_LISTEN
@@ -86,7 +86,7 @@ class _Demo:
     def _configuration(self) -> Configuration:
         # Nothing but the temporary folder counts: whatever this machine's environment sets is for another engine.
         environ = {"STATE_DIRECTORY": str(self._state)}
-        return app.check_parts(reading.read(self._etc, environ=environ, overrides=()))
+        return checks.check_parts(reading.read(self._etc, environ=environ, overrides=()))
 
 
 async def _fill(configuration: Configuration) -> None:

@@ -24,15 +24,15 @@ def run(invocation: Invocation) -> None:
     """
     # A reload that is asked for while we start, as by logrotate, finds nothing to read again.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    from oxpushctl import app  # noqa: PLC0415  # takes half a second, which the line above has to precede
+    from oxpushctl import app, checks  # noqa: PLC0415  # takes half a second, which the line above has to precede
     from oxpushctl.cli.stored import refuse_errors  # noqa: PLC0415  # same
 
     invocation.start_logging()
-    configuration = app.check_parts(invocation.configuration())
+    configuration = checks.check_parts(invocation.configuration())
     refuse_errors(configuration)
 
     def read_again() -> Configuration:
-        again = app.check_parts(invocation.configuration())
+        again = checks.check_parts(invocation.configuration())
         if again.engine_errors:
             raise ConfigurationError("; ".join(render.line(finding) for finding in again.engine_errors))
         return again

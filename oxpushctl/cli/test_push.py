@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from oxpushctl import app
+from oxpushctl import app, checks
 from oxpushctl.cli.options import Invocation
 from oxpushctl.cli.output import say
 from oxpushctl.cli.parameters import client_option, context_option, user_option
@@ -80,7 +80,7 @@ def test_push(ctx: click.Context, /, **given: Any) -> None:
     wish = _Wish(**given)
     wish.check()
     invocation.start_logging()
-    configuration = app.check_parts(invocation.configuration())
+    configuration = checks.check_parts(invocation.configuration())
     refuse_errors(configuration)
     steps = asyncio.run(_Attempt(configuration, wish).run())
     code = _exit_code(steps)

@@ -19,7 +19,7 @@ import orjson
 from oxpushctl.sandbox import certificates, jwt
 from oxpushctl.sandbox.exchange import Answer, Request, parse_object
 from oxpushctl.sandbox.identity import BEARER_TOPIC, CERTIFICATE_TOPIC, KEY_ID, TEAM_ID, Identity
-from oxpushctl.sandbox.provider import Received, Refusal
+from oxpushctl.sandbox.provider import NO_DEVICE, Received, Refusal
 
 Authentication = Literal["certificate", "bearer", "either"]
 
@@ -58,7 +58,7 @@ _SCRIPTED = {
 
 
 class Apns:
-    """Judges pushes as Apple would; any token is a device, since only the script knows dead ones."""
+    """Judges pushes as Apple would; any token but zeros is a device, since only the script knows dead ones."""
 
     name = "apns"
 
@@ -112,6 +112,8 @@ class Apns:
         yield from self._credential_faults(request, received)
         yield from _header_faults(request, received)
         yield from _payload_faults(request, received)
+        if received.token == NO_DEVICE:
+            yield Refusal(400, "BadDeviceToken")
 
     def _credential_faults(self, request: Request, received: Received) -> Iterator[Refusal]:
         if received.authentication == "bearer":

@@ -15,7 +15,7 @@ import orjson
 from oxpushctl.sandbox.exchange import Answer, Json, Request, parse_object
 from oxpushctl.sandbox.identity import PROJECT_ID
 from oxpushctl.sandbox.oauth import AccessTokens
-from oxpushctl.sandbox.provider import Received, Refusal
+from oxpushctl.sandbox.provider import NO_DEVICE, Received, Refusal
 
 _PATH = re.compile(r"/v1/projects/([^/]+)/messages:send")
 _FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
@@ -68,7 +68,7 @@ _DEFAULT_RETRY_AFTER_S = 60
 
 
 class Fcm:
-    """Judges pushes as Google would; any token is a device, since only the script knows dead ones."""
+    """Judges pushes as Google would; any token but zeros is a device, since only the script knows dead ones."""
 
     name = "fcm"
 
@@ -128,6 +128,8 @@ class Fcm:
             yield _invalid("Invalid JSON payload received.", "")
         else:
             yield from _body_faults(body)
+        if received.token == NO_DEVICE:
+            yield _BAD_TOKEN
 
 
 def _body_faults(body: Mapping[str, Json]) -> Iterator[Refusal]:

@@ -8,6 +8,9 @@ from typing import Protocol
 
 from oxpushctl.sandbox.exchange import Answer, Json, Request
 
+NO_DEVICE = "0" * 64
+"""A token that neither of them ever hands out: who shows good credentials is told so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:

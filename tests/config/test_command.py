@@ -29,13 +29,13 @@ def _config(etc: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("files", "arguments", "code"),
     [
-        pytest.param(_GOOD, (), 0, id="good"),
-        pytest.param(_WARNED, (), 0, id="warnings"),
-        pytest.param(_WARNED, ("--strict",), 78, id="warnings, strictly"),
-        pytest.param(_BROKEN, (), 78, id="errors"),
+        pytest.param(_GOOD, ("--syntax-only", "--strict"), 0, id="good"),
+        pytest.param(_WARNED, ("--offline",), 0, id="warnings"),
+        pytest.param(_WARNED, ("--offline", "--strict"), 78, id="warnings, strictly"),
+        pytest.param(_BROKEN, ("--offline",), 78, id="errors"),
         pytest.param(_BROKEN, ("--syntax-only",), 78, id="wrong kind"),
         pytest.param(_CONTRADICTING, ("--syntax-only",), 0, id="contradictions are no syntax"),
-        pytest.param(_CONTRADICTING, (), 78, id="contradictions"),
+        pytest.param(_CONTRADICTING, ("--offline",), 78, id="contradictions"),
     ],
 )
 def test_check_ends_with_what_it_found(
@@ -49,7 +49,7 @@ def test_check_ends_with_what_it_found(
 def test_check_prints_findings_and_talks_on_stderr(tmp_path: Path) -> None:
     """stdout is data, one line a finding; the summary is talk."""
     folders.write(tmp_path, _BROKEN)
-    ended = _config(tmp_path, "check")
+    ended = _config(tmp_path, "check", "--syntax-only")
     line = "pns.properties:1:1: error OXP109 com.openexchange.pns.delayDuration: '5s' is not milliseconds\n"
     assert (ended.stdout, ended.stderr) == (line, f"{tmp_path}: 1 error\n")
 
@@ -57,14 +57,14 @@ def test_check_prints_findings_and_talks_on_stderr(tmp_path: Path) -> None:
 def test_check_of_a_good_configuration_says_so(tmp_path: Path) -> None:
     """Nothing on stdout, one line on stderr."""
     folders.write(tmp_path, _GOOD)
-    ended = _config(tmp_path, "check")
+    ended = _config(tmp_path, "check", "--syntax-only")
     assert (ended.stdout, ended.stderr) == ("", f"{tmp_path}: nothing to say against it\n")
 
 
 def test_check_writes_json(tmp_path: Path) -> None:
-    """An object with the findings and how many are errors and warnings."""
+    """An object with the findings, no flow where only the syntax is looked at, and how many are errors and warnings."""
     folders.write(tmp_path, {**_BROKEN, "oxpushctl.properties": "oxpushctl.pushmaxAge=4h\n"})
-    report = json.loads(_config(tmp_path, "check", "-f", "json").stdout)
+    report = json.loads(_config(tmp_path, "check", "--syntax-only", "-f", "json").stdout)
     assert report == {
         "findings": [
             {
@@ -90,6 +90,7 @@ def test_check_writes_json(tmp_path: Path) -> None:
                 "hint": "",
             },
         ],
+        "flow": None,
         "errors": 1,
         "warnings": 1,
     }

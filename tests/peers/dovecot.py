@@ -1,7 +1,7 @@
 """A throw-away Dovecot 2.3 with its push notification driver, on free ports of 127.0.0.1.
 
-Any login has a mailbox, made at its first mail, and the password ``pw``. Everything lies in one folder below /tmp,
-which goes when the server stops.
+Any login has a mailbox, made at its first mail or log-in, and the password ``pw``. Everything lies in one folder below
+/tmp, which goes when the server stops.
 """
 
 from __future__ import annotations
@@ -52,11 +52,9 @@ shutdown_clients = yes
 disable_plaintext_auth = no
 auth_mechanisms = plain login
 auth_failure_delay = 0
-ssl = no
-passdb {{
-  driver = static
-  args = password=pw
-}}
+auth_master_user_separator = *
+{tls}
+{passdbs}
 userdb {{
   driver = static
   args = uid={owner} gid={group} home={folder}/mail/%Ld/%Ln allow_all_users=yes
@@ -71,8 +69,8 @@ namespace inbox {{
 mail_attribute_dict = file:%h/dovecot-attributes
 mail_plugins = notify push_notification
 protocol imap {{
-  imap_metadata = yes
-  mail_max_userip_connections = 0
+  imap_metadata = {metadata}
+  mail_max_userip_connections = {most_sessions}
 }}
 plugin {{
 {drivers}
@@ -83,7 +81,8 @@ service imap-login {{
     port = {imap_port}
   }}
   inet_listener imaps {{
-    port = 0
+    port = {imaps_port}
+    ssl = yes
   }}
 }}
 service lmtp {{
@@ -100,6 +99,20 @@ service anvil {{
   }}
 }}
 """
+
+
+_ANYBODY_PASSDB = """\
+passdb {
+  driver = static
+  args = password=pw
+}"""
+_MASTER_PASSDB = """\
+passdb {{
+  driver = passwd-file
+  master = yes
+  args = scheme=PLAIN username_format=%u {folder}/master-users
+  result_success = continue
+}}"""
 
 
 class DovecotError(Exception):
@@ -126,17 +139,55 @@ class Driver:
         return " ".join([*words, f"timeout_msecs={self.timeout_ms}", f"max_retries={self.max_retries}"])
 
 
+@dataclass(frozen=True, slots=True)
+class LogIns:
+    """How Dovecot lets users in.
+
+    ``certificate`` and its key (PEM) make it offer STARTTLS and listen at ``imaps_port``; ``is_tls_required`` lets
+    nobody in without. ``master`` is a master user, named after a ``*`` in its log-ins, and its password. ``passdbs``
+    judge passwords. ``most_sessions`` is per user and address, 0 is without limit.
+    """
+
+    certificate: tuple[Path, Path] | None = None
+    is_tls_required: bool = False
+    master: tuple[str, str] | None = None
+    passdbs: str = _ANYBODY_PASSDB
+    has_metadata: bool = True
+    most_sessions: int = 0
+
+    def settings(self, folder: Path) -> dict[str, str]:
+        """Write what these are in Dovecot's configuration, and the file of master users."""
+        tls, passdbs = "ssl = no", self.passdbs
+        if self.certificate is not None:
+            certificate, key = self.certificate
+            tls = f"ssl = {'required' if self.is_tls_required else 'yes'}\nssl_cert = <{certificate}\nssl_key = <{key}"
+            if self.is_tls_required:
+                tls += "\ndisable_plaintext_auth = yes"
+        if self.master is not None:
+            (folder / "master-users").write_text(":".join(self.master) + "\n")
+            passdbs = f"{_MASTER_PASSDB.format(folder=folder)}\n{passdbs}"
+        metadata = "yes" if self.has_metadata else "no"
+        return {"tls": tls, "passdbs": passdbs, "metadata": metadata, "most_sessions": str(self.most_sessions)}
+
+
+_ANYBODY = LogIns()
+
+
 class Dovecot:
     """A running Dovecot; used as a context manager it starts and stops.
 
     ``sdbox`` always knows the UID of a mail, ``maildir`` says 0 now and then under parallel deliveries.
     """
 
-    def __init__(self, *drivers: Driver, storage: Literal["sdbox", "maildir"] = "sdbox") -> None:
+    def __init__(
+        self, *drivers: Driver, storage: Literal["sdbox", "maildir"] = "sdbox", log_ins: LogIns = _ANYBODY
+    ) -> None:
         self.imap_port = 0
+        self.imaps_port = 0
         self.lmtp_port = 0
         self._drivers = drivers
         self._storage = storage
+        self._log_ins = log_ins
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -153,6 +204,7 @@ class Dovecot:
         for attempt in range(1, _START_ATTEMPTS + 1):
             self._folder = _new_folder()
             self.imap_port, self.lmtp_port = free_port(), free_port()
+            self.imaps_port = free_port() if self._log_ins.certificate else 0
             (self._folder / "dovecot.conf").write_text(self._config(self._folder), encoding="utf-8")
             with (self._folder / "dovecot.log").open("ab") as log_file:  # what it says before it has read log_path
                 self._process = subprocess.Popen(
@@ -243,7 +295,9 @@ class Dovecot:
                 for number, driver in enumerate(self._drivers, 1)
             ),
             imap_port=self.imap_port,
+            imaps_port=self.imaps_port,
             lmtp_port=self.lmtp_port,
+            **self._log_ins.settings(folder),
         )
 
     @staticmethod

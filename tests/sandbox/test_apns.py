@@ -156,3 +156,10 @@ def test_gone_tells_since_when(identity: Identity) -> None:
     bad = apple.answer(received, apple.refusal(400), at=1700000000.5, number=None)
     assert orjson.loads(gone.body) == {"reason": "Unregistered", "timestamp": 1700000000500}
     assert orjson.loads(bad.body) == {"reason": "BadDeviceToken"}
+
+
+def test_token_that_nobody_has(identity: Identity) -> None:
+    """Zeros are no device of Apple's, of which only good credentials are told."""
+    assert _refusal(identity, apns(identity, "0" * 64)) == Refusal(400, "BadDeviceToken")
+    unknown = apns(identity, "0" * 64, is_certified=False)
+    assert _refusal(identity, unknown) == Refusal(403, "MissingProviderToken")

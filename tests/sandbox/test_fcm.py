@@ -165,6 +165,12 @@ def test_faulty_message(identity: Identity, change: dict[str, Json], field: str)
     ]
 
 
+def test_token_that_nobody_has(identity: Identity) -> None:
+    """Zeros are no registration token, of which only good credentials are told."""
+    error = _error(identity, {"message": {**_GOOD, "token": "0" * 64}, "validate_only": True})
+    assert (error["code"], "message.token" in str(error["details"])) == (400, True)
+
+
 def test_payload_at_the_limit(identity: Identity) -> None:
     """4096 bytes of keys and values are taken."""
     google, token = _access(identity)

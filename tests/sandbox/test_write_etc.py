@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from oxpushctl.app import check_parts
+from oxpushctl.checks import check_parts
 from oxpushctl.config import reading
 from oxpushctl.config.finding import Severity
 from oxpushctl.config.properties import DATABASE_URL, INTAKE_LISTEN

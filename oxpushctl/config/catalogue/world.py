@@ -1,7 +1,106 @@
-"""OXP7xx: what the network answers."""
+"""OXP7xx: what this machine and the network answer."""
 
 from __future__ import annotations
 
 from oxpushctl.config.catalogue.code import Code
 
-CODES: tuple[Code, ...] = ()
+CODES: tuple[Code, ...] = (
+    Code(
+        "OXP701",
+        "An address that another program holds",
+        "The engine is to listen there, and could not start now. A running engine of ours at the address is fine and "
+        "not told of. Where this system user may know it, the program is named; `ss -ltnp` as root names it always.",
+    ),
+    Code(
+        "OXP702",
+        "An address that nobody can listen at",
+        "The host is not an address of this machine, has none, or the port is one below 1024, for which a program "
+        "needs the capability CAP_NET_BIND_SERVICE. An address that moves between machines (keepalived) can be "
+        "listened at everywhere with the kernel's net.ipv4.ip_nonlocal_bind=1.",
+    ),
+    Code(
+        "OXP703",
+        "A socket that cannot be made",
+        "The folder of unix:/path is not there or may not be written to, the path is something else than a socket, or "
+        "this system user may not look. The check judges for the user that runs it, so run it as the engine's: "
+        "`runuser -u oxpushctl -- oxpushctl config check`.",
+    ),
+    Code(
+        "OXP711",
+        "A mail server that cannot be reached",
+        "com.openexchange.mail.mailServer does not answer at this machine's request. Dovecot's notify requests need "
+        "no connection to it, but registrations at Dovecot, IMAP IDLE and tests of passwords do.",
+    ),
+    Code(
+        "OXP712",
+        "A mail server that is not reached safely",
+        "Passwords are sent over TLS only, and to a server whose certificate is verified: against this system's "
+        "authorities and those of oxpushctl.tls.ca, for the very name in com.openexchange.mail.mailServer. imaps:// "
+        "and port 993 speak TLS from the first byte on, anything else by STARTTLS. On this machine, or with "
+        "com.openexchange.imap.requireTls=false, a server without STARTTLS is spoken to in clear.",
+    ),
+    Code(
+        "OXP713",
+        "Another service instead of a mail server",
+        "Something answers at the address of com.openexchange.mail.mailServer, but not as an IMAP server does. Port "
+        "143 and 993 are IMAP's; POP3, SMTP, LMTP and ManageSieve have others. A server that waits for TLS says "
+        "nothing to whom does not begin it.",
+    ),
+    Code(
+        "OXP714",
+        "A log-in that the mail server refuses",
+        "The login is that of com.openexchange.mail.loginSource: the directory's login, its mail address, or the part "
+        "before the @. With com.openexchange.mail.passwordSource=global the master password opens it, as "
+        "login<delimiter>masterUser where oxpushctl.imap.masterUser is set.",
+    ),
+    Code(
+        "OXP715",
+        "A mail server that lets nobody in now",
+        "The mail server answered that it cannot, or not at all: its user database is down, a limit is reached, all "
+        "its processes are taken. Passwords were not judged. Dovecot's mail_max_userip_connections counts connections "
+        "by user and client address, and to it this machine is one address for all users.",
+    ),
+    Code(
+        "OXP716",
+        "A mailbox without METADATA",
+        "A user is registered at Dovecot by writing to the METADATA of its mailbox (RFC 5464). Dovecot offers that "
+        "where imap_metadata = yes holds for the connection and mail_attribute_dict says where to keep it. Switch it "
+        "on for this machine's address only: any mailbox owner who may write METADATA could register as somebody "
+        "else.",
+    ),
+    Code(
+        "OXP717",
+        "A mailbox without IDLE",
+        "com.openexchange.push.imapidle.enabled is true, and IDLE (RFC 2177) is how the mail server would tell of new "
+        "mail. A proxy in front of it may hide what the server behind it offers.",
+    ),
+    Code(
+        "OXP718",
+        "A mailbox that opens",
+        "--probe-user was let in, and the mail server offers what the enabled implementations need.",
+    ),
+    Code(
+        "OXP721",
+        "Credentials that the provider refuses",
+        "--probe-providers showed the client's certificate, signing key or service account, and Apple or Google did "
+        "not accept it. Every push of the client would be kept until that is mended.",
+    ),
+    Code(
+        "OXP722",
+        "A provider that cannot be asked",
+        "Apple's hosts are api.push.apple.com and api.sandbox.push.apple.com on port 443, Google's fcm.googleapis.com "
+        "and oauth2.googleapis.com. A way out over an HTTP proxy is set in oxpushctl.proxy, or in the environment's "
+        "https_proxy. A firewall that looks into TLS has to leave these alone.",
+    ),
+    Code(
+        "OXP723",
+        "A provider that would not take pushes",
+        "The credentials as such are accepted, but not for what they are used for: another topic than the "
+        "certificate's, a project that does not exist, a quota that is used up.",
+    ),
+    Code(
+        "OXP724",
+        "Credentials that the provider accepts",
+        "--probe-providers pushed to a device that nobody has, and the provider had nothing else against it.",
+    ),
+)

@@ -1,0 +1,48 @@
+"""The checks of every part; the engine, which takes far longer to load, is ``app``'s to know.
+
+What asks the network is loaded only when it is asked: a check offline is to be over before that would be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from oxpushctl.config.check import Check, Wishes, WorldCheck
+from oxpushctl.config.reading import Configuration
+from oxpushctl.stores.check import check_database
+from oxpushctl.transports.check import check_clients
+from oxpushctl.web.tls import check_tls
+
+PART_CHECKS: tuple[Check, ...] = (check_clients, check_tls, check_database)
+
+
+def check_parts(configuration: Configuration) -> Configuration:
+    """Add what the parts find wrong with the configuration."""
+    return configuration.with_findings(finding for part in PART_CHECKS for finding in part(configuration))
+
+
+async def check_world(configuration: Configuration, wishes: Wishes) -> Configuration:
+    """Add what the network and other programs have to say, in the order of the checks."""
+    import asyncio  # noqa: PLC0415  # see above
+
+    found = await asyncio.gather(*(check(configuration, wishes) for check in _world_checks(wishes)))
+    return configuration.with_findings(finding for findings in found for finding in findings)
+
+
+def _world_checks(wishes: Wishes) -> Sequence[WorldCheck]:
+    """Load the checks that have something to ask or, offline, to read."""
+    checks: list[WorldCheck] = []
+    if not wishes.is_offline:
+        from oxpushctl.listeners.imap_check import check_mail_server  # noqa: PLC0415  # see above
+        from oxpushctl.web.listen_check import check_ports  # noqa: PLC0415  # see above
+
+        checks += (check_ports, check_mail_server)
+    if not wishes.is_offline or wishes.dovecot_config is not None:
+        from oxpushctl.listeners.dovecot_check import check_dovecot  # noqa: PLC0415  # see above
+
+        checks.append(check_dovecot)
+    if wishes.are_providers_probed:
+        from oxpushctl.transports.probe import check_providers  # noqa: PLC0415  # see above
+
+        checks.append(check_providers)
+    return checks

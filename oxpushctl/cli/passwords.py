@@ -1,0 +1,37 @@
+"""Passwords that a command asks for: never an argument, which every user of the machine could read."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from oxpushctl.errors import BadData, MissingFile
+
+
+def given_password(question: str, file: Path | None) -> str:
+    """Return the first line of a file, else what is typed on a terminal, else the first line of standard input.
+
+    Raise ``MissingFile`` for a file that cannot be read, ``BadData`` for an empty password or one that is not UTF-8.
+    """
+    if file is not None:
+        try:
+            with file.open("rb") as lines:
+                return _password(lines.readline(), str(file))
+        except OSError as error:
+            raise MissingFile(f"{file}: the password cannot be read: {error.strerror}") from error
+    if sys.stdin.isatty():
+        typed: str = click.prompt(question, hide_input=True, err=True)
+        return typed
+    return _password(sys.stdin.buffer.readline(), "standard input")
+
+
+def _password(line: bytes, source: str) -> str:
+    try:
+        password = line.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise BadData(f"{source}: the password is not UTF-8") from None  # whose text would quote it
+    if not password:
+        raise BadData(f"{source}: there is no password in its first line")
+    return password

@@ -1,0 +1,121 @@
+"""The socket under an IMAP connection: everything on it ends at one deadline, however slowly bytes drip in."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+_CHUNK = 16384
+
+
+class Wire:
+    """A connection to ``host`` and ``port`` for one thread at a time; only ``cut`` may come from another.
+
+    Whatever waits raises ``TimeoutError`` at the deadline that ``allow`` has set, and ``OSError`` otherwise.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._host = host
+        self._port = port
+        self._socket: socket.socket | None = None
+        self._received = bytearray()
+        self._until = 0.0
+        self._is_cut = False
+
+    @property
+    def socket(self) -> socket.socket:
+        """The connected socket, encrypted or not."""
+        if self._socket is None:
+            raise OSError("not connected")
+        return self._socket
+
+    def allow(self, seconds: float) -> None:
+        """Set the deadline of what comes next."""
+        self._until = time.monotonic() + seconds
+
+    def connect(self) -> None:
+        """Connect to the first address of the host that answers, each with its share of the time."""
+        found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+        failure = OSError("it has no address")
+        for tried, (family, kind, protocol, _, address) in enumerate(found):
+            connecting = socket.socket(family, kind, protocol)
+            try:
+                connecting.settimeout(self._left_s() / (len(found) - tried))
+                connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                connecting.connect(address)
+            except OSError as error:
+                connecting.close()
+                failure = error
+            else:
+                self._socket = connecting
+                if self._is_cut:  # while there was nothing yet to be cut
+                    self.close()
+                return
+        raise failure
+
+    def encrypt(self, context: ssl.SSLContext) -> None:
+        """Speak TLS from here on; what came before is not taken for part of it."""
+        if self._received:
+            # Somebody on the way could have put it there (STARTTLS command injection, CVE-2011-0411).
+            raise OSError("it sent more than its answer before TLS began")
+        plain = self.socket
+        plain.settimeout(self._left_s())
+        name = self._host.partition("%")[0]  # the zone of a link-local address is this machine's own word
+        self._socket = encrypted = context.wrap_socket(plain, server_hostname=name, do_handshake_on_connect=False)
+        encrypted.do_handshake()
+
+    def readline(self, limit: int) -> bytes:
+        """Return a line with its end, or what there is at the connection's end or after ``limit`` bytes."""
+        start = 0
+        while (end := self._received.find(b"\n", start)) < 0 and len(self._received) <= limit:
+            start = len(self._received)
+            if not self._receive():
+                break
+        return self._take(end + 1 if end >= 0 else len(self._received))
+
+    def read(self, size: int) -> bytes:
+        """Return so many bytes, or fewer at the connection's end."""
+        while len(self._received) < size and self._receive():
+            pass
+        return self._take(size)
+
+    def send(self, data: ReadableBuffer) -> None:
+        """Send everything."""
+        self.socket.settimeout(self._left_s())
+        self.socket.sendall(data)
+
+    def cut(self) -> None:
+        """End whatever waits on this connection."""
+        self._is_cut = True
+        if self._socket is not None:
+            with contextlib.suppress(OSError):  # the other side was faster
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close the connection, without a word to the other side."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _receive(self) -> bool:
+        self.socket.settimeout(self._left_s())
+        chunk = self.socket.recv(_CHUNK)
+        self._received += chunk
+        return bool(chunk)
+
+    def _take(self, size: int) -> bytes:
+        taken = bytes(self._received[:size])
+        del self._received[:size]
+        return taken
+
+    def _left_s(self) -> float:
+        left_s = self._until - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("the time is up")
+        return left_s

@@ -1,0 +1,46 @@
+"""Passwords from files; those of standard input and terminals are tested with the commands that ask for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from oxpushctl.cli.passwords import given_password
+from oxpushctl.errors import BadData, MissingFile
+
+
+@pytest.mark.parametrize(
+    ("content", "password"),
+    [
+        (b"sesame", "sesame"),
+        (b"sesame\n", "sesame"),
+        (b"sesame\r\nmore\n", "sesame"),
+        (" s e s \u00e4 m e \n".encode(), " s e s \u00e4 m e "),
+    ],
+)
+def test_first_line_is_the_password(tmp_path: Path, content: bytes, password: str) -> None:
+    """All of it, blanks included, but not its end."""
+    file = tmp_path / "password"
+    file.write_bytes(content)
+    assert given_password("?", file) == password
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"", "there is no password"), (b"\nsesame", "there is no"), (b"ses\xe4me", "is not UTF-8")]
+)
+def test_what_is_no_password(tmp_path: Path, content: bytes, words: str) -> None:
+    """The file is named, its content is not shown."""
+    file = tmp_path / "password"
+    file.write_bytes(content)
+    with pytest.raises(BadData, match=words) as raised:
+        given_password("?", file)
+    assert str(raised.value).startswith(f"{file}: ")
+    assert "me" not in str(raised.value).removeprefix(str(file))
+
+
+@pytest.mark.parametrize("name", ["nowhere", "."])
+def test_no_file(tmp_path: Path, name: str) -> None:
+    """A file that is not there, or is a folder."""
+    with pytest.raises(MissingFile, match="the password cannot be read"):
+        given_password("?", tmp_path / name)

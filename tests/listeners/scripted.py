@@ -1,0 +1,61 @@
+"""A server on a real socket that says what it is told to, for what no mail server at hand would say."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+CAPABILITY = "* CAPABILITY IMAP4rev1 IDLE AUTH=PLAIN\r\n"
+SILENCE = "-"
+GREETING = "* OK ready\r\n"
+
+
+@asynccontextmanager
+async def scripted(
+    greeting: str = GREETING, answers: Mapping[str, str] | None = None, *, pause_s: float = 0.0
+) -> AsyncIterator[tuple[int, list[str]]]:
+    """Serve on a port of 127.0.0.1; yield it and the lines that clients send.
+
+    ``answers`` has what is said to a command, TAG being its tag, and under ``""`` to a line without one; where that is
+    empty the connection ends. With a pause everything drips, a character at a time.
+    """
+    said = {"CAPABILITY": f"{CAPABILITY}TAG OK done\r\n", "LOGOUT": "* BYE\r\nTAG OK done\r\n", **(answers or {})}
+    heard: list[str] = []
+    ending: list[asyncio.Task[None]] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        ending.append(task)
+        try:
+            await _send(writer, greeting, pause_s)
+            while line := (await reader.readline()).decode():
+                heard.append(line.rstrip())
+                words = line.split()
+                answer = said.get(words[1].upper() if len(words) > 1 else "", "TAG BAD what?\r\n")
+                if not answer:
+                    return
+                if answer != SILENCE:
+                    await _send(writer, answer.replace("TAG", words[0]), pause_s)
+        except (ConnectionError, asyncio.CancelledError):
+            pass  # the client has what it came for, or the test is over
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1], heard
+    finally:
+        server.close()
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending)
+
+
+async def _send(writer: asyncio.StreamWriter, text: str, pause_s: float) -> None:
+    for piece in text if pause_s else (text,):
+        writer.write(piece.encode())
+        await writer.drain()
+        if pause_s:
+            await asyncio.sleep(pause_s)  # this is the situation, not a wait for something
