@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -10,21 +11,25 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from oxpushctl import __version__
+from oxpushctl.cli.completion import complete_folders, complete_settings, register
 from oxpushctl.cli.options import DEFAULT_ETC, Invocation
-from oxpushctl.errors import OxpushctlError
+from oxpushctl.errors import BadUsage, OxpushctlError
 
 INTERRUPTED = 130
+_COMPLETION = "_OXPUSHCTL_COMPLETE"  # what a shell sets that asks for completions
 
 _COMMANDS = {
     "run": "the engine, in the foreground, until SIGTERM or SIGINT",
-    "config": "check and explain the configuration",
+    "config": "check, show and explain the configuration",
     "users": "the directory of push users",
     "subscriptions": "the devices that want to be told",
     "test-push": "one push through the real path, step by step",
     "sandbox": "a local stand-in for Apple and Google, with a page that shows the phones",
     "demo": "sandbox, engine, one user with two phones, and a first push",
+    "completion": "the script with which bash, zsh or fish completes all of this",
 }
 
 
@@ -49,6 +54,8 @@ class _LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
+        except BadUsage as error:
+            raise click.UsageError(str(error), ctx) from error
         except BrokenPipeError as error:
             raise _ReaderGone from error
 
@@ -69,11 +76,24 @@ class _LazyGroup(click.Group):
         name = cmd_name.replace("-", "_")
         command = getattr(importlib.import_module(f"oxpushctl.cli.{name}"), name)
         assert isinstance(command, click.Command)  # noqa: S101  # one of ours, named after its module
+        if isinstance(command, click.Group):
+            for each in command.commands.values():
+                each.short_help = each.short_help or _first_paragraph(each.help)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Offer commands and options; click would import every command for its help."""
+        commands = [CompletionItem(name, help=_COMMANDS[name]) for name in _COMMANDS if name.startswith(incomplete)]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
+
+
+def _first_paragraph(text: str | None) -> str:
+    """Return what a command's line in the list of its group says; click would cut it off at the edge."""
+    return " ".join((text or "").partition("\n\n")[0].split())
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -84,9 +104,17 @@ class _LazyGroup(click.Group):
     default=DEFAULT_ETC,
     show_default=True,
     metavar="DIR",
+    shell_complete=complete_folders,
     help="Folder of the configuration files.",
 )
-@click.option("-o", "overrides", multiple=True, metavar="KEY=VALUE", help="Set a property, over files and environment.")
+@click.option(
+    "-o",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    shell_complete=complete_settings,
+    help="Set a property, over files and environment.",
+)
 @click.option("-v", "--verbose", count=True, help="Log more.")
 @click.option("-q", "--quiet", is_flag=True, help="Log warnings and errors only.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -97,6 +125,8 @@ def oxpushctl(
     ctx: click.Context, etc: Path, overrides: tuple[str, ...], verbose: int, quiet: bool, log_format: str, debug: bool
 ) -> None:
     """Mail push from Dovecot and Open-Xchange installations to Apple's APNs and Google's FCM."""
+    if not all("=" in override for override in overrides):
+        raise click.UsageError("-o wants KEY=VALUE", ctx)
     ctx.obj = Invocation(
         etc=etc,
         overrides=overrides,
@@ -108,8 +138,13 @@ def oxpushctl(
 
 def main() -> None:
     """Run the command and end the process with its exit code: one line for every error, a bug included."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that cannot show a character gets its escape rather than nothing at all.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        code = oxpushctl.main(standalone_mode=False)
+        if _COMPLETION in os.environ:
+            register()
+        code = oxpushctl.main(standalone_mode=False, complete_var=_COMPLETION)
     except click.ClickException as error:
         error.show()
         code = error.exit_code

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from oxpushctl.cli.completion import complete_clients
 from oxpushctl.config.property import DURATION
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -34,7 +35,10 @@ def user_option(*, is_required: bool = False) -> Callable[[F], F]:
 
 def client_option(*, is_required: bool = False) -> Callable[[F], F]:
     """``-i``: the client id of an app."""
-    return click.option("-i", "--client", required=is_required, metavar="CLIENT", help="Client id of the app.")
+    words = "Client id of the app."
+    return click.option(
+        "-i", "--client", required=is_required, metavar="CLIENT", help=words, shell_complete=complete_clients
+    )
 
 
 def format_option() -> Callable[[F], F]:

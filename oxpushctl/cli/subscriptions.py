@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from oxpushctl.cli.completion import complete_transports
 from oxpushctl.cli.options import Invocation
 from oxpushctl.cli.output import Row, print_rows, say, utc
 from oxpushctl.cli.parameters import client_option, context_option, format_option, moment_option, user_option
@@ -32,7 +33,9 @@ def subscriptions() -> None:
 @context_option()
 @user_option(is_required=True)
 @client_option(is_required=True)
-@click.option("--transport", required=True, metavar="apn|gcm", help="Apple's or Google's.")
+@click.option(
+    "--transport", required=True, metavar="apn|gcm", shell_complete=complete_transports, help="Apple's or Google's."
+)
 @click.option("--token", required=True, metavar="TOKEN", help="The device's token, as the app got it.")
 @click.option("--topics", default=NEW_MAIL, show_default=True, metavar="T,…", help="What to tell; ox:mail:* and * too.")
 @moment_option("--expires", "When to forget the device; never, if not given.")

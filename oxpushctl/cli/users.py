@@ -12,6 +12,7 @@ from typing import BinaryIO
 import click
 import orjson
 
+from oxpushctl.cli.completion import complete_files
 from oxpushctl.cli.options import Invocation
 from oxpushctl.cli.output import Row, print_rows, progress, say
 from oxpushctl.cli.parameters import context_option, format_option, user_id_option
@@ -76,7 +77,7 @@ def remove(invocation: Invocation, context: int, user: int) -> None:
 
 
 @users.command(name="import")
-@click.argument("file", metavar="FILE|-")
+@click.argument("file", metavar="FILE|-", shell_complete=complete_files)
 @click.pass_obj
 def import_(invocation: Invocation, file: str) -> None:
     """Add or replace users from JSON lines, as `users list -f jsonl` prints them.

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from oxpushctl.cli.main import oxpushctl
+from oxpushctl.config.option_table import OPTIONS, ClientOption
 from oxpushctl.config.property import Property
 from oxpushctl.config.table import TABLE
 from tests.house.tree import texts
@@ -27,6 +28,19 @@ def test_property_is_documented(row: Property[object]) -> None:
     """Every property says in a sentence what it does, and in which file it is looked for."""
     assert re.fullmatch(r"[A-Z].{10,}\.", row.doc)
     assert row.file.endswith(".properties")
+
+
+@pytest.mark.parametrize("row", [row for row in TABLE if row.example], ids=lambda row: row.key)
+def test_example_is_a_value(row: Property[object]) -> None:
+    """An example is of the kind that it is an example of."""
+    assert row.kind.parse(row.example) != row.default
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_option_is_documented(option: ClientOption) -> None:
+    """Every option of a client says in a sentence what it does, and in which files it may stand."""
+    assert re.fullmatch(r"[A-Z].{10,}\.", option.doc)
+    assert all(".yml" in name for name in option.files)
 
 
 def test_property_keys_are_unique() -> None:
