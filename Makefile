@@ -15,7 +15,7 @@ DEBIAN = PYTHON='$(PYTHON)' sh tests/peers/debian.sh
 # What a tool says is shown when it finds fault, not when it is content.
 quietly = @echo "$(1)"; { $(2); } >.venv/step.log 2>&1 || { cat .venv/step.log; exit 1; }
 
-.PHONY: help demo test lint bench clean interpreter packages
+.PHONY: help demo test lint bench docs clean interpreter packages
 .NOTPARALLEL:
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make test    lint, then run every test"
 	@echo "make lint    ruff, mypy and the import floors"
 	@echo "make bench   measure; prints figures, fails above a limit"
+	@echo "make docs    write man pages, completions and the README's table of properties"
 	@echo "make clean   remove .venv and everything that was made here"
 
 demo: .venv/demo.stamp
@@ -40,6 +41,9 @@ lint: .venv/test.stamp
 bench: .venv/test.stamp
 	@for script in $(filter-out %/__init__.py,$(sort $(wildcard tests/benchmarks/*.py))); do \
 		name=$${script##*/}; .venv/bin/python -m tests.benchmarks.$${name%.py} || exit 1; done
+
+docs: .venv/demo.stamp
+	@.venv/bin/python -m oxpushctl.cli.written
 
 clean:
 	@rm -rf .venv .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
