@@ -6,8 +6,8 @@
 PYTHON = python3
 PYTEST_ARGS =
 
-DEBIAN_TEST_PACKAGES = dovecot-core dovecot-imapd dovecot-lmtpd nghttp2-server chromium curl nodejs npm \
-	zsh fish groff openjdk-17-jdk-headless
+DEBIAN_TEST_PACKAGES = dovecot-core dovecot-imapd dovecot-lmtpd mariadb-server postgresql nghttp2-server \
+	chromium curl nodejs npm zsh fish groff openjdk-17-jdk-headless
 
 PIP_INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input
 DEBIAN = PYTHON='$(PYTHON)' sh tests/peers/debian.sh

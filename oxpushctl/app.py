@@ -33,6 +33,7 @@ from oxpushctl.engine.delivery import Delivery
 from oxpushctl.engine.dispatcher import Dispatcher
 from oxpushctl.engine.outbox import MemoryOutbox
 from oxpushctl.engine.routes import Routes
+from oxpushctl.engine.sweep import sweep
 from oxpushctl.engine.systemd import ServiceManager
 from oxpushctl.errors import ConfigurationError
 from oxpushctl.messages.facade import MobileApiFacade
@@ -219,6 +220,8 @@ async def serve(
     state.made(configuration.state)
     async with opened_stores(configuration) as stores:
         await stores.database.prepare()
+        for name in await stores.database.pending():
+            _log.warning("oxpushctl database upgrade would add or widen", what=name)
         engine = Engine(configuration, stores)
 
         async def reload() -> None:
@@ -233,9 +236,12 @@ async def serve(
             manager=ServiceManager(notify_socket),
         )
         _collect_seldom()
+        sweeping = asyncio.create_task(sweep(stores.subscriptions, SystemClock()))
         try:
             await daemon.run()
         finally:
+            sweeping.cancel()
+            await asyncio.wait([sweeping])
             await engine.aclose()
 
 

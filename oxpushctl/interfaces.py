@@ -71,6 +71,9 @@ class SubscriptionStore(Protocol):
     async def remove_gone(self, subscription: Subscription, gone_since_ms: int | None) -> bool:
         """Remove a dead token unless it was renewed since; tell whether it was removed."""
 
+    async def sweep(self) -> Sequence[Subscription]:
+        """Remove some of what is expired and return it; empty when all is gone."""
+
     async def listing(self, user: PushUser | None, client: str | None) -> Sequence[Subscription]:
         """Return subscriptions ordered by context, user, client, transport and token."""
 

@@ -26,6 +26,7 @@ _COMMANDS = {
     "config": "check, show and explain the configuration",
     "users": "the directory of push users",
     "subscriptions": "the devices that want to be told",
+    "database": "the tables that users and devices are kept in",
     "test-push": "one push through the real path, step by step",
     "sandbox": "a local stand-in for Apple and Google, with a page that shows the phones",
     "demo": "sandbox, engine, one user with two phones, and a first push",

@@ -21,7 +21,10 @@ def check_user(user: PushUser) -> None:
 
 
 def check_text(name: str, text: str, longest: int, charset: str = "utf-8") -> None:
-    """Refuse a text that is empty, longer than its column, not of its character set, or not printable."""
+    """Refuse a text that is empty, longer than its column, not of its character set, or not printable.
+
+    One that ends with a space too: MySQL compares texts as if spaces at their ends were not there.
+    """
     if not text:
         raise BadData(f"{name} is empty")
     if len(text) > longest:
@@ -32,3 +35,5 @@ def check_text(name: str, text: str, longest: int, charset: str = "utf-8") -> No
         raise BadData(f"{name} has a character that cannot be stored (the {error.start + 1}th)") from None
     if not text.isprintable():
         raise BadData(f"{name} has a control character")
+    if text.endswith(" "):
+        raise BadData(f"{name} ends with a space")

@@ -124,5 +124,8 @@ class PlainStore:
         self.subscriptions.remove(subscription)
         return True
 
+    async def sweep(self) -> Sequence[Subscription]:
+        return []
+
     async def listing(self, user: PushUser | None, client: str | None) -> Sequence[Subscription]:
         return self.subscriptions

@@ -40,6 +40,8 @@ _COMMANDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "config flow": (("-f", "json"), ("-u", "3", "-c", "1", "-i", CERTIFICATE_CLIENT)),
     "config sample": (("{new}/sample",),),
     "config show": (("--all", "--sources"),),
+    "database create": ((),),
+    "database upgrade": ((),),
     "subscriptions add": ((*_DEVICE, "--transport", "apn", "--token", "aa" * 32),),
     "subscriptions list": (("-f", "json"),),
     "subscriptions remove": (("-c", "1", "-u", "4"),),

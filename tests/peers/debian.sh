@@ -17,6 +17,8 @@ is_there() {
         dovecot-core) command -v dovecot >/dev/null ;;
         dovecot-imapd) test -x /usr/lib/dovecot/imap ;;
         dovecot-lmtpd) test -x /usr/lib/dovecot/lmtp ;;
+        mariadb-server) command -v mariadbd >/dev/null ;;
+        postgresql) command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ;;
         nghttp2-server) command -v nghttpd >/dev/null ;;
         chromium | curl | zsh | fish | groff) command -v "$1" >/dev/null ;;
         nodejs) command -v node >/dev/null ;;

@@ -1,141 +1,152 @@
+"""What every kind of database does alike: its tables are made once, transactions kept whole, mistakes named."""
+
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, insert, text
 
-from oxpushctl.errors import ConfigurationError, NotReachable, TryLater
+from oxpushctl.errors import ConfigurationError
 from oxpushctl.stores import schema
 from oxpushctl.stores.sql.database import Database
+from tests.stores.conftest import Sql
 
 
-def _add_user(connection: Connection) -> None:
+def add_user(connection: Connection) -> None:
     connection.execute(insert(schema.user).values(cid=1, user=3, mail=""))
 
 
-def _write(file: Path, content: str) -> None:
-    file.parent.mkdir()
-    file.write_text(content)
-
-
-def _read(file: Path) -> str:
-    return file.read_text()
-
-
-def _count(connection: Connection) -> object:
+def count(connection: Connection) -> object:
     return connection.scalar(text("SELECT count(*) FROM oxpush_user"))
 
 
-async def test_read_before_anything_was_written(database: Database, file: Path) -> None:
-    """Who only looks leaves no trace: neither file nor folder is made."""
-    assert await database.read(_count, of=schema.user, empty="nothing") == "nothing"
-    assert not file.parent.exists()
+async def test_read_before_anything_was_written(database: Database) -> None:
+    """In an empty database there is nothing to read, and reading makes no tables in it."""
+    assert await database.read(count, of=schema.user, empty="nothing") == "nothing"
+    assert await database.prepare() == [table.name for table in schema.metadata.sorted_tables]
 
 
-async def test_read_of_a_file_without_tables(database: Database, file: Path) -> None:
-    """An empty database has nothing to read, and reading makes no tables in it."""
-    _write(file, "")
+async def test_first_write(database: Database) -> None:
+    """The first write makes the tables, and leaves none to make."""
+    await database.write(add_user)
 
-    assert await database.read(_count, of=schema.user, empty="nothing") == "nothing"
-    assert sqlite3.connect(file).execute("SELECT name FROM sqlite_master").fetchall() == []
+    assert await database.read(count, of=schema.user, empty=0) == 1
+    assert await database.prepare() == ()
 
 
-async def test_first_write(database: Database, file: Path) -> None:
-    """The first write makes the tables in a file and folder that only their owner can read."""
-    await database.write(_add_user)
+async def test_later_process(database: Database, open_database: Callable[[], Database]) -> None:
+    """Who comes later finds the tables, and makes none."""
+    await database.write(add_user)
 
-    assert await database.read(_count, of=schema.user, empty=0) == 1
-    assert [oct(path.stat().st_mode & 0o777) for path in (file.parent, file)] == ["0o700", "0o600"]
-    beside = {path.stat().st_mode & 0o777 for path in file.parent.iterdir()}
-    assert beside == {0o600}
+    assert await open_database().prepare() == ()
+
+
+async def test_creation_that_was_interrupted(
+    database: Database, open_database: Callable[[], Database], sql: Sql
+) -> None:
+    """What an interrupted process left out is made by the next: a table, the version."""
+    await database.prepare()
+    sql("DROP TABLE oxpush_user_name", "DELETE FROM oxpush_schema")
+
+    assert await open_database().prepare() == ["oxpush_user_name"]
+    assert sql("SELECT version FROM oxpush_schema") == [(schema.VERSION,)]
 
 
 async def test_failing_work(database: Database) -> None:
     """A function that fails half-way has changed nothing."""
 
     def fail(connection: Connection) -> None:
-        _add_user(connection)
+        add_user(connection)
         raise LookupError("half-way")
 
     with pytest.raises(LookupError, match="half-way"):
         await database.write(fail)
 
-    assert await database.read(_count, of=schema.user, empty=0) == 0
+    assert await database.read(count, of=schema.user, empty=0) == 0
 
 
-async def test_tables_of_a_newer_release(database: Database, file: Path) -> None:
-    """Tables that a newer release made are left alone."""
+async def test_tables_of_a_newer_release(database: Database, open_database: Callable[[], Database], sql: Sql) -> None:
+    """Tables that a newer release made are left alone, and not read: who knows what they mean."""
     await database.prepare()
-    with sqlite3.connect(file) as connection:
-        connection.execute("UPDATE oxpush_schema SET version = 99")
-    connection.close()
-    later = Database.open(f"sqlite:///{file}")
+    sql("UPDATE oxpush_schema SET version = 99", "DROP TABLE oxpush_user_name")
+    later = open_database()
 
     with pytest.raises(ConfigurationError, match="version 99, this release knows 1"):
-        await later.write(_add_user)
-
-    await later.aclose()
-
-
-async def test_tables_of_the_middleware(database: Database, file: Path) -> None:
-    """Tables that are there keep their rows; only missing ones are made."""
-    file.parent.mkdir()
-    with sqlite3.connect(file) as connection:
-        connection.execute("CREATE TABLE oxpush_user (cid INTEGER, user INTEGER, mail TEXT, extra TEXT)")
-        connection.execute("INSERT INTO oxpush_user VALUES (1, 2, '', 'kept')")
-    connection.close()
-
-    await database.write(_add_user)
-
-    assert await database.read(_count, of=schema.user, empty=0) == 2
+        await later.write(add_user)
+    with pytest.raises(ConfigurationError, match="version 99, this release knows 1"):
+        await later.read(count, of=schema.user, empty=0)
+    assert sql("SELECT version FROM oxpush_schema") == [(99,)]
 
 
-async def test_locked(database: Database, file: Path) -> None:
-    """A database that another program holds on to is worth another try, and the message says which."""
+async def test_tables_that_are_there(database: Database, sql: Sql) -> None:
+    """Tables that are there keep their rows and columns; only missing ones are made."""
+    sql(
+        "CREATE TABLE oxpush_schema (version INTEGER, extra VARCHAR(9))", "INSERT INTO oxpush_schema VALUES (1, 'kept')"
+    )
+
+    made = await database.prepare()
+
+    assert made == [table.name for table in schema.metadata.sorted_tables if table is not schema.schema_version]
+    assert sql("SELECT * FROM oxpush_schema") == [(1, "kept")]
+
+
+async def test_tables_that_somebody_dropped(database: Database, sql: Sql) -> None:
+    """Who reads is told what to do, and the next write makes them again."""
+    await database.write(add_user)
+    sql("DROP TABLE oxpush_user_name", "DROP TABLE oxpush_user")
+
+    with pytest.raises(ConfigurationError, match="oxpushctl database create makes missing tables"):
+        await database.read(count, of=schema.user, empty=0)
+
+    await database.write(add_user)
+    assert await database.read(count, of=schema.user, empty=0) == 1
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])  # for MariaDB see test_middleware_tables
+async def test_tables_that_came_from_elsewhere(database: Database, sql: Sql) -> None:
+    """Where a table is narrower than ours, an upgrade adds what it lacks."""
     await database.prepare()
+    sql("ALTER TABLE pns_subscription DROP COLUMN meta", 'DROP INDEX "tokenIndex"')
+    lacks = ["column meta of pns_subscription", "index tokenIndex of pns_subscription"]
 
-    def hold_and_write(connection: Connection) -> None:
-        # The same lock that any other program would hold, without waiting for it.
-        other = sqlite3.connect(file, timeout=0, isolation_level=None)
-        try:
-            connection.exec_driver_sql("PRAGMA busy_timeout = 0")
-            connection.exec_driver_sql("ROLLBACK")
-            other.execute("BEGIN IMMEDIATE")
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        finally:
-            other.close()
-
-    with pytest.raises(TryLater, match=r"oxpushctl\.db: database is locked"):
-        await database.write(hold_and_write)
+    assert await database.pending() == lacks
+    assert await database.upgrade() == lacks
+    assert await database.pending() == []
 
 
-async def test_not_a_database(database: Database, file: Path) -> None:
-    """A file of another kind is refused by name and not overwritten."""
-    properties = "com.openexchange.pns.delayDuration=1000\n" * 100
-    _write(file, properties)
+@pytest.mark.parametrize("kind", ["postgresql"])
+async def test_primary_key_without_the_client(database: Database, sql: Sql) -> None:
+    """A primary key that takes two clients of a user for one is widened."""
+    await database.prepare()
+    narrow = 'DROP CONSTRAINT pns_subscription_pkey, ADD CONSTRAINT narrow PRIMARY KEY (cid, "user", token)'
+    sql(f"ALTER TABLE pns_subscription {narrow}")
 
-    with pytest.raises(NotReachable, match="file is not a database"):
-        await database.write(_add_user)
-
-    assert _read(file) == properties
+    assert await database.upgrade() == ["primary key of pns_subscription (cid, user, token, client)"]
+    assert await database.pending() == []
 
 
-async def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
-    """A path below a file leads nowhere: the message names it."""
-    (tmp_path / "file").touch()
-    database = Database.open(f"sqlite:///{tmp_path}/file/oxpushctl.db")
+async def test_cancelled_caller(database: Database, sql: Sql) -> None:
+    """A transaction that has begun is finished, even when its caller no longer waits."""
+    has_begun, loop = asyncio.Event(), asyncio.get_running_loop()
 
-    with pytest.raises(NotReachable, match=r"file/oxpushctl\.db: "):
-        await database.write(_add_user)
+    def work(connection: Connection) -> None:
+        loop.call_soon_threadsafe(has_begun.set)
+        add_user(connection)
 
-    await database.aclose()
+    caller = asyncio.create_task(database.write(work))
+    await has_begun.wait()
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    await database.aclose()  # which waits for it
+
+    assert sql("SELECT cid FROM oxpush_user") == [(1,)]
 
 
 @pytest.mark.parametrize(
@@ -150,37 +161,10 @@ def test_bad_url(url: str) -> None:
     assert "geheim" not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///file:x?uri=true"])
-def test_database_without_a_plain_file(url: str) -> None:
-    """A database that would forget every device is refused."""
-    with pytest.raises(ConfigurationError, match="name the path of a file"):
-        Database.open(url)
-
-
 def test_missing_driver() -> None:
     """Without the driver of a database the message says what to install."""
     with pytest.raises(ConfigurationError, match=r"the driver oracledb is missing \(install the Python package"):
         Database.open("oracle+oracledb://u:geheim@127.0.0.1/db")
-
-
-async def test_cancelled_caller(database: Database) -> None:
-    """A transaction that has begun is finished, even when its caller no longer waits."""
-    has_begun = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def work(connection: Connection) -> None:
-        loop.call_soon_threadsafe(has_begun.set)
-        _add_user(connection)
-
-    caller = asyncio.create_task(database.write(work))
-    await has_begun.wait()
-    caller.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await caller
-    # Writers wait for each other, so this one comes after it.
-    await database.write(lambda connection: None)
-
-    assert await database.read(_count, of=schema.user, empty=0) == 1
 
 
 _FIRST_USE = textwrap.dedent("""
@@ -202,13 +186,13 @@ _FIRST_USE = textwrap.dedent("""
 """)
 
 
-def test_first_use_by_many_processes(file: Path) -> None:
+def test_first_use_by_many_processes(url: str, sql: Sql) -> None:
     """Processes that meet at an empty database all find their tables, and every row is kept."""
     with ExitStack() as running:
         processes = [
             running.enter_context(
                 subprocess.Popen(
-                    [sys.executable, "-c", _FIRST_USE, f"sqlite:///{file}", str(first)],
+                    [sys.executable, "-c", _FIRST_USE, url, str(first)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,
@@ -223,6 +207,4 @@ def test_first_use_by_many_processes(file: Path) -> None:
 
         assert [process.wait() for process in processes] == [0, 0, 0, 0]
 
-    connection = sqlite3.connect(file)
-    assert connection.execute("SELECT count(*) FROM oxpush_user").fetchone() == (80,)
-    connection.close()
+    assert sql("SELECT count(*) FROM oxpush_user") == [(80,)]

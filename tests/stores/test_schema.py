@@ -7,37 +7,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import CreateTable
 
 from oxpushctl.stores import schema
-
-# The middleware 8.19, com.openexchange.pns.subscription.storage.groupware.CreatePnsSubscriptionTable and its siblings.
-MIDDLEWARE = {
-    "pns_subscription": """
-        CREATE TABLE pns_subscription (
-          id BINARY(16) NOT NULL,
-          cid INT4 UNSIGNED NOT NULL,
-          user INT4 UNSIGNED NOT NULL,
-          token VARCHAR(255) CHARACTER SET latin1 NOT NULL,
-          client VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci NOT NULL,
-          transport VARCHAR(32) CHARACTER SET latin1 NOT NULL,
-          last_modified BIGINT(64) NOT NULL,
-          all_flag TINYINT UNSIGNED NOT NULL DEFAULT '0',
-          expires BIGINT(20) DEFAULT NULL,
-          meta TEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci DEFAULT NULL,
-          PRIMARY KEY (cid, user, token, client),
-          UNIQUE KEY subscription_id (id)
-        ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci
-    """,
-    **{
-        name: f"""
-        CREATE TABLE {name} (
-          id BINARY(16) NOT NULL,
-          cid INT4 UNSIGNED NOT NULL,
-          topic VARCHAR(255) CHARACTER SET latin1 NOT NULL,
-          PRIMARY KEY (id, topic)
-        ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci
-        """
-        for name in ("pns_subscription_topic_wildcard", "pns_subscription_topic_exact")
-    },
-}
+from tests.stores.middleware_tables import RELEASE_8_19
 
 # Ways to write the same thing in MySQL (its manual, 13.1.20 and 11.1.1): left, one of them; right, ours to compare by.
 SYNONYMS = (
@@ -55,12 +25,12 @@ def _normalised(ddl: str) -> str:
     return re.sub(r" ?([(),]) ?", r"\1", " ".join(ddl.split()))
 
 
-@pytest.mark.parametrize("name", MIDDLEWARE)
+@pytest.mark.parametrize("name", RELEASE_8_19)
 def test_mysql_layout(name: str) -> None:
     """On MySQL the tables of subscriptions are the middleware's to the letter, so that it can share them."""
     ours = str(CreateTable(schema.metadata.tables[name]).compile(dialect=mysql.dialect()))
 
-    assert _normalised(ours) == _normalised(MIDDLEWARE[name])
+    assert _normalised(ours) == _normalised(RELEASE_8_19[name])
 
 
 def test_token_index() -> None:

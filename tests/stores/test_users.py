@@ -68,6 +68,7 @@ async def test_taken_name(directory: SqlUserDirectory, names: tuple[str, tuple[s
     assert await directory.listing() == [ALICE, BOB]
 
 
+@pytest.mark.parametrize("kind", ["sqlite"])  # the others are not asked
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [

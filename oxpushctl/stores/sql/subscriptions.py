@@ -2,31 +2,32 @@
 
 A token belongs to one user for each client and transport: the newest that brings it. Whatever a change consists of
 is one transaction, so that nobody ever finds a device without its subscription.
+
+On MySQL the middleware's columns compare texts in any case, and some without their accents. To us, clients and
+tokens are one only when they are the same to the letter: SQL narrows down, and what it finds is compared again.
 """
 
 from __future__ import annotations
 
 import time
-import uuid
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, select
 
 from oxpushctl import topics
 from oxpushctl.errors import BadData
 from oxpushctl.model import PushUser, Subscription
 from oxpushctl.stores import schema, spelling
 from oxpushctl.stores.checks import check_text, check_user, is_possible
+from oxpushctl.stores.sql import rows
 from oxpushctl.stores.sql.database import Database
-from oxpushctl.stores.sql.matching import MatchingQuery
+from oxpushctl.stores.sql.layout import KnownLayout
+from oxpushctl.stores.sql.matching import MatchingQuery, matched_by
 
-Conditions = Sequence[ColumnElement[bool]]
-
-_LONGEST_CLIENT, _LONGEST_TOKEN = 64, 255
+_LONGEST_CLIENT, _LONGEST_TOKEN, _LONGEST_TOPIC = 64, 255, 255
+_MOST_SWEPT = 500
 _row = schema.subscription.c
-_IS_SUBSCRIPTION = _row.token != schema.LOCK_TOKEN
 
 
 class SqlSubscriptionStore:
@@ -36,6 +37,7 @@ class SqlSubscriptionStore:
         self._database = database
         self._now = now
         self._query = MatchingQuery(database.dialect)
+        self._layout = KnownLayout()
 
     async def matching(self, users: Sequence[PushUser], topic: str) -> Mapping[PushUser, Sequence[Subscription]]:
         """Return the live subscriptions of every user asked for, each with the one topic that matched."""
@@ -45,10 +47,12 @@ class SqlSubscriptionStore:
         now_ms = self._now_ms()
 
         def match(connection: Connection) -> list[Subscription]:
+            has_expires = self._layout.of(connection).has_expires
             found: dict[bytes, Subscription] = {}
-            for row in self._query.rows(connection, list(asked.values()), topic, now_ms):
-                identity, context, user, token, client, transport, changed_ms, expires_ms, is_all, prefix = row
-                matched = topics.EVERYTHING if is_all else f"{prefix}*" if prefix else topic
+            for row in self._query.rows(connection, list(asked.values()), topic, now_ms, has_expires=has_expires):
+                if (matched := matched_by(row, topic)) is None:
+                    continue
+                identity, context, user, token, client, transport, changed_ms, expires_ms, *_ = row
                 found[identity] = Subscription(
                     asked[context, user],
                     client,
@@ -69,22 +73,20 @@ class SqlSubscriptionStore:
         """Store a wish; raise ``BadData`` for topics (PNS-0007), a transport (PNS-0005) or texts that are of no use.
 
         A device that comes again keeps its row; one that comes with another user gets a new one, so that what is on
-        its way for the former user is never taken for the new one's.
+        its way for the former user is never taken for the new one's. What only a wider table of the middleware's
+        could keep raises ``ConfigurationError``.
         """
         wish = _checked(subscription)
         now_ms = self._now_ms()
-        await self._database.write(lambda connection: _subscribe(connection, wish, now_ms))
+        await self._database.write(lambda connection: rows.store(connection, wish, now_ms, self._layout.of(connection)))
 
     async def unsubscribe(self, user: PushUser, client: str | None, token: str | None) -> Sequence[Subscription]:
         """Remove a user's subscriptions, all or those of a client or token; return what was removed."""
-        chosen = _chosen(user, client)
-        if token is not None:
-            check_text("token", token, _LONGEST_TOKEN, "latin-1")
-            chosen.append(_row.token == token)
+        chosen = _chosen(user, client, token=token)
 
         def remove(connection: Connection) -> Sequence[Subscription]:
-            removed = _read(connection, chosen)
-            _delete(connection, [each.id for each in removed])
+            removed = rows.read(connection, chosen, self._layout.of(connection))
+            rows.delete(connection, [each.id for each in removed])
             return removed
 
         return await self._database.write(remove)
@@ -98,9 +100,31 @@ class SqlSubscriptionStore:
         is_dead = and_(_row.id == subscription.id, _row.last_modified <= limit_ms)
 
         def remove(connection: Connection) -> bool:
-            dead = connection.scalars(select(_row.id).where(is_dead)).all()
-            _delete(connection, dead)
+            dead = connection.scalars(select(_row.id).where(is_dead).with_for_update()).all()
+            rows.delete(connection, dead)
             return bool(dead)
+
+        return await self._database.write(remove)
+
+    async def sweep(self, most: int = _MOST_SWEPT) -> Sequence[Subscription]:
+        """Remove subscriptions whose expiry is over, at most that many, and return them: empty when all are gone."""
+        is_over = _row.expires < self._now_ms()
+
+        def find(connection: Connection) -> Sequence[bytes]:
+            if not self._layout.of(connection).has_expires:
+                return ()
+            return connection.scalars(select(_row.id).where(is_over).limit(most)).all()
+
+        # Found without locks, as the whole table is read; looked at once more when they are removed.
+        over = await self._database.read(find, of=schema.subscription, empty=())
+        if not over:
+            return ()
+
+        def remove(connection: Connection) -> Sequence[Subscription]:
+            still_over = rows.Choice((_row.id.in_(over), is_over))
+            removed = rows.read(connection, still_over, self._layout.of(connection))
+            rows.delete(connection, [each.id for each in removed])
+            return removed
 
         return await self._database.write(remove)
 
@@ -110,7 +134,9 @@ class SqlSubscriptionStore:
         """Return subscriptions, expired ones too, ordered by context, user, client, transport and token."""
         chosen = _chosen(user, client, context)
         found = await self._database.read(
-            lambda connection: _read(connection, chosen), of=schema.subscription, empty=()
+            lambda connection: rows.read(connection, chosen, self._layout.of(connection)),
+            of=schema.subscription,
+            empty=(),
         )
         return sorted(found, key=lambda each: (each.user, each.client, each.transport, each.token))
 
@@ -118,17 +144,22 @@ class SqlSubscriptionStore:
         return int(self._now() * 1000)
 
 
-def _chosen(user: PushUser | None, client: str | None, context: int | None = None) -> list[ColumnElement[bool]]:
-    chosen = [_IS_SUBSCRIPTION]
+def _chosen(
+    user: PushUser | None, client: str | None, context: int | None = None, token: str | None = None
+) -> rows.Choice:
+    conditions: list[ColumnElement[bool]] = []
     if user is not None:
         check_user(user)
-        chosen += [_row.cid == user.context, _row.user == user.user]
+        conditions += [_row.cid == user.context, _row.user == user.user]
     if context is not None:
-        chosen.append(_row.cid == context)
+        conditions.append(_row.cid == context)
     if client is not None:
         check_text("client", client, _LONGEST_CLIENT)
-        chosen.append(_row.client == client)
-    return chosen
+        conditions.append(_row.client == client)
+    if token is not None:
+        check_text("token", token, _LONGEST_TOKEN, "latin-1")
+        conditions.append(_row.token == token)
+    return rows.Choice(tuple(conditions), client, token)
 
 
 def _checked(wish: Subscription) -> Subscription:
@@ -136,84 +167,15 @@ def _checked(wish: Subscription) -> Subscription:
     check_user(wish.user)
     check_text("client", wish.client, _LONGEST_CLIENT)
     check_text("token", wish.token, _LONGEST_TOKEN, "latin-1")
+    if wish.token.lower() == schema.LOCK_TOKEN:
+        raise BadData(f"token {schema.LOCK_TOKEN} is the middleware's own: it stands for no device")
     if not wish.topics:
         raise BadData("PNS-0007: no topics")
     for topic in wish.topics:
-        if not topics.is_valid(topic) or len(topic) > 255:
+        if not topics.is_valid(topic) or len(topic) > _LONGEST_TOPIC:
             raise BadData(f"PNS-0007: not a topic: {topic!r} (as ox:mail:new, ox:mail:* or *)")
-    wanted = (topics.EVERYTHING,) if topics.EVERYTHING in wish.topics else tuple(sorted(set(wish.topics)))
-    return replace(wish, transport=spelling.checked(wish.transport), topics=wanted)
-
-
-def _subscribe(connection: Connection, wish: Subscription, now_ms: int) -> None:
-    is_device = and_(_row.token == wish.token, _row.client == wish.client)
-    is_own = and_(_row.cid == wish.user.context, _row.user == wish.user.user)
-    known = connection.execute(
-        select(_row.id, _row.transport, _row.last_modified, is_own.label("is_own")).where(
-            is_device, or_(is_own, _row.transport.in_(spelling.SPELLINGS[wish.transport]))
-        )
-    ).all()
-    _delete(connection, [row.id for row in known if not row.is_own])
-    values = {
-        "transport": wish.transport,
-        # Later than before even within one millisecond: else it could not be seen that the row was renewed.
-        "last_modified": max([now_ms, *(row.last_modified + 1 for row in known if row.is_own)]),
-        "all_flag": int(wish.topics == (topics.EVERYTHING,)),
-        "expires": wish.expires_ms,
-    }
-    own = next((row for row in known if row.is_own), None)
-    if own is None:
-        identity = uuid.uuid4().bytes
-        place = {"cid": wish.user.context, "user": wish.user.user, "token": wish.token, "client": wish.client}
-        connection.execute(insert(schema.subscription).values(id=identity, **place, **values))
-    else:
-        identity = own.id
-        if spelling.canonical(own.transport) == wish.transport:
-            # The middleware tells apn from apns_http2: its own word stays.
-            del values["transport"]
-        connection.execute(update(schema.subscription).where(_row.id == identity).values(values))
-        _delete_topics(connection, [identity])
-    _insert_topics(connection, identity, wish)
-
-
-def _insert_topics(connection: Connection, identity: bytes, wish: Subscription) -> None:
-    for topic in wish.topics:
-        if topic != topics.EVERYTHING:
-            table = schema.topic_wildcard if topic.endswith("*") else schema.topic_exact
-            row = {"id": identity, "cid": wish.user.context, "topic": topic.removesuffix("*")}
-            connection.execute(insert(table).values(row))
-
-
-def _delete(connection: Connection, identities: Iterable[bytes]) -> None:
-    _delete_topics(connection, identities)
-    for identity in identities:
-        connection.execute(delete(schema.subscription).where(_row.id == identity))
-
-
-def _delete_topics(connection: Connection, identities: Iterable[bytes]) -> None:
-    for table in (schema.topic_wildcard, schema.topic_exact):
-        for identity in identities:
-            connection.execute(delete(table).where(table.c.id == identity))
-
-
-def _read(connection: Connection, chosen: Conditions) -> Sequence[Subscription]:
-    """Return the subscriptions that fulfil conditions, with all their topics."""
-    wanted: defaultdict[bytes, list[str]] = defaultdict(list)
-    for table, suffix in ((schema.topic_exact, ""), (schema.topic_wildcard, topics.EVERYTHING)):
-        is_its = schema.subscription.join(table, table.c.id == _row.id)
-        for identity, topic in connection.execute(select(_row.id, table.c.topic).select_from(is_its).where(*chosen)):
-            wanted[identity].append(topic + suffix)
-    rows = connection.execute(select(schema.subscription).where(*chosen))
-    return [
-        Subscription(
-            PushUser(row.cid, row.user),
-            row.client,
-            spelling.canonical(row.transport),
-            row.token,
-            (topics.EVERYTHING,) if row.all_flag else tuple(sorted(wanted[row.id])),
-            row.expires,
-            row.last_modified,
-            row.id,
-        )
-        for row in rows
-    ]
+    wanted = set(wish.topics)
+    if len({topic.lower() for topic in wanted}) < len(wanted):
+        raise BadData("PNS-0007: topics that differ only in case")
+    ordered = (topics.EVERYTHING,) if topics.EVERYTHING in wanted else tuple(sorted(wanted))
+    return replace(wish, transport=spelling.checked(wish.transport), topics=ordered)

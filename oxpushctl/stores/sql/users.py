@@ -102,9 +102,9 @@ def _try_add(connection: Connection, entry: DirectoryEntry) -> BadData | None:
 def _checked(entry: DirectoryEntry) -> dict[str, str]:
     """Return the names of an entry by what they are compared as, the login first."""
     check_user(entry.user)
-    check_text("login", entry.login, _LONGEST)
-    for alias in entry.aliases:
-        check_text("alias", alias, _LONGEST)
+    for kind, name in (("login", entry.login), *(("alias", alias) for alias in entry.aliases)):
+        check_text(kind, name, _LONGEST)
+        check_text(f"{kind} in lower case", name.lower(), _LONGEST)  # some letters become two
     if entry.mail:
         check_text("mail", entry.mail, _LONGEST)
     names: dict[str, str] = {}

@@ -1,0 +1,156 @@
+"""The rows of a subscription: one of its own, and one for each of its topics.
+
+Everything here works inside a transaction that a store has begun.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sql
+from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
+
+from oxpushctl import topics
+from oxpushctl.errors import BadData
+from oxpushctl.model import PushUser, Subscription
+from oxpushctl.stores import schema, spelling
+from oxpushctl.stores.sql import layout
+from oxpushctl.stores.sql.layout import Layout
+
+Row = sql.Row[Any]
+
+_row = schema.subscription.c
+_AT_ONCE = 500  # ids in one statement
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which subscriptions are meant: by conditions, and to the letter of a client and a token, ``None`` being any."""
+
+    conditions: tuple[ColumnElement[bool], ...]
+    client: str | None = None
+    token: str | None = None
+
+    def fits(self, client: str, token: str) -> bool:
+        """Tell whether a row that fulfils the conditions is meant; the middleware's lock is no subscription.
+
+        Said in SQL, that would make MySQL read the whole table in the order of its tokens, which takes many times as
+        long.
+        """
+        return token != schema.LOCK_TOKEN and self.client in (None, client) and self.token in (None, token)
+
+
+def read(connection: Connection, choice: Choice, found: Layout) -> list[Subscription]:
+    """Return the subscriptions of a choice, with all their topics."""
+    if choice.client is not None and not found.holds_client(choice.client):
+        return []
+    wanted: defaultdict[bytes, list[str]] = defaultdict(list)
+    for table, suffix in ((schema.topic_exact, ""), (schema.topic_wildcard, topics.EVERYTHING)):
+        is_its = schema.subscription.join(table, table.c.id == _row.id)
+        query = select(_row.id, table.c.topic).select_from(is_its).where(*choice.conditions)
+        for identity, topic in connection.execute(query):
+            wanted[identity].append(topic + suffix)
+    expires = _row.expires if found.has_expires else sql.null().label("expires")
+    columns = (_row.id, _row.cid, _row.user, _row.token, _row.client, _row.transport, _row.last_modified)
+    query = select(*columns, _row.all_flag, expires).where(*choice.conditions)
+    return [
+        Subscription(
+            PushUser(row.cid, row.user),
+            row.client,
+            spelling.canonical(row.transport),
+            row.token,
+            (topics.EVERYTHING,) if row.all_flag else tuple(sorted(wanted[row.id])),
+            row.expires,
+            row.last_modified,
+            row.id,
+        )
+        for row in connection.execute(query)
+        if choice.fits(row.client, row.token)
+    ]
+
+
+def store(connection: Connection, wish: Subscription, now_ms: int, found: Layout) -> None:
+    """Write a subscription: over the row that the device has with this user, else as a new one in place of others'."""
+    if wish.expires_ms is not None and not found.has_expires:
+        raise layout.too_narrow("when a subscription expires")
+    if not found.holds_client(wish.client):
+        raise layout.too_narrow("this client's name, for its letters")
+    own, others = _known(connection, wish, found)
+    delete(connection, [row.id for row in others])
+    values = {
+        "transport": wish.transport,
+        # Later than before even within one millisecond: else it could not be seen that the row was renewed.
+        "last_modified": now_ms if own is None else max(now_ms, own.last_modified + 1),
+        "all_flag": int(wish.topics == (topics.EVERYTHING,)),
+    }
+    if found.has_expires:
+        values["expires"] = wish.expires_ms
+    if own is None:
+        identity = uuid.uuid4().bytes
+        place = {"cid": wish.user.context, "user": wish.user.user, "token": wish.token, "client": wish.client}
+        connection.execute(insert(schema.subscription).values(id=identity, **place, **values))
+    else:
+        identity = own.id
+        if spelling.canonical(own.transport) == wish.transport:
+            # The middleware tells apn from apns_http2: its own word stays.
+            del values["transport"]
+        connection.execute(update(schema.subscription).where(_row.id == identity).values(values))
+        _delete_topics(connection, [identity])
+    _insert_topics(connection, identity, wish)
+
+
+def delete(connection: Connection, identities: Sequence[bytes]) -> None:
+    """Remove subscriptions with their topics."""
+    _delete_topics(connection, identities)
+    _delete_from(connection, schema.subscription, identities)
+
+
+def _known(connection: Connection, wish: Subscription, found: Layout) -> tuple[Row | None, Sequence[Row]]:
+    """Return the row that a device has with its user, and those of the users that it was with before."""
+    is_own = and_(_row.cid == wish.user.context, _row.user == wish.user.user)
+    is_same_client = _row.client == wish.client
+    is_same_app = and_(is_same_client, _row.transport.in_(spelling.SPELLINGS[wish.transport]))
+    query = select(
+        *(_row.id, _row.cid, _row.user, _row.token, _row.client, _row.transport, _row.last_modified),
+        is_same_client.label("is_same_client"),
+    ).where(_row.token == wish.token, or_(is_own, is_same_app))
+    own: Row | None = None
+    others = []
+    # Locked as rows that will be written: two that only read them first would wait for each other.
+    for row in connection.execute(query.with_for_update()):
+        is_exactly = (row.token, row.client) == (wish.token, wish.client)
+        if (row.cid, row.user) != (wish.user.context, wish.user.user):
+            if is_exactly:
+                others.append(row)
+        elif is_exactly:
+            own = row
+        elif row.is_same_client:
+            raise BadData(
+                "the user has a device whose client and token differ from this one's in nothing but case or accents: "
+                "this database cannot keep both"
+            )
+        elif not found.is_client_in_key:
+            raise layout.too_narrow("a token for more than one client of a user")
+    return own, others
+
+
+def _insert_topics(connection: Connection, identity: bytes, wish: Subscription) -> None:
+    for topic in wish.topics:
+        if topic != topics.EVERYTHING:
+            table = schema.topic_wildcard if topic.endswith("*") else schema.topic_exact
+            row = {"id": identity, "cid": wish.user.context, "topic": topic.removesuffix("*")}
+            connection.execute(insert(table).values(row))
+
+
+def _delete_topics(connection: Connection, identities: Sequence[bytes]) -> None:
+    for table in (schema.topic_wildcard, schema.topic_exact):
+        _delete_from(connection, table, identities)
+
+
+def _delete_from(connection: Connection, table: sql.Table, identities: Sequence[bytes]) -> None:
+    for start in range(0, len(identities), _AT_ONCE):
+        connection.execute(sql.delete(table).where(table.c.id.in_(identities[start : start + _AT_ONCE])))
