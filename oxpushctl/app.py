@@ -14,8 +14,9 @@ import orjson
 
 from oxpushctl import log
 from oxpushctl.config import render, state, table
+from oxpushctl.config.clients.options import ApnsOptions, FcmOptions, switch_of, transport_of
+from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Severity
-from oxpushctl.config.options import ApnsOptions, FcmOptions
 from oxpushctl.config.properties import (
     DELAY_DURATION,
     INTAKE_LISTEN,
@@ -24,8 +25,6 @@ from oxpushctl.config.properties import (
     SWITCHES,
 )
 from oxpushctl.config.property import Effect
-from oxpushctl.config.reading import Configuration
-from oxpushctl.config.selection import switch_of, transport_of
 from oxpushctl.engine.buffer import Buffer
 from oxpushctl.engine.clock import SystemClock
 from oxpushctl.engine.daemon import Daemon
@@ -174,14 +173,13 @@ class Engine:
 
 def _tell_troubles(configuration: Configuration) -> None:
     """Say loudly which clients cannot be served, or which file would have named them, and what else is amiss."""
-    warnings = [finding for finding in configuration.findings if finding.severity is Severity.WARNING]
-    for finding in warnings:
+    for finding in render.in_order(configuration.findings):
         match = table.find(finding.key)
-        if match is None or match.row.effect is Effect.ENGINE:  # what listeners would mind, this engine does not
+        # What listeners would mind, this engine does not.
+        is_heeded = match is None or match.row.effect is Effect.ENGINE
+        if finding.severity is Severity.WARNING and is_heeded:
             _log.warning("configuration", reason=render.line(finding))
-    if not configuration.usable_clients and not any(finding.code == "OXP326" for finding in warnings):
-        _log.warning("no client is configured: nothing is pushed", etc=str(configuration.etc))
-    for finding in configuration.client_errors:
+    for finding in render.in_order(configuration.client_errors):
         _log.error(
             "client out of service",
             client=finding.client or None,

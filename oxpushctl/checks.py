@@ -1,4 +1,4 @@
-"""The checks of every part; the engine, which takes far longer to load, is ``app``'s to know.
+"""The checks of every part, apart from ``app`` so that a check need not load the engine.
 
 What asks the network is loaded only when it is asked: a check offline is to be over before that would be.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from oxpushctl.config.check import Check, Wishes, WorldCheck
-from oxpushctl.config.reading import Configuration
+from oxpushctl.config.configuration import Configuration
 from oxpushctl.stores.check import check_database
 from oxpushctl.transports.check import check_clients
 from oxpushctl.web.tls import check_tls

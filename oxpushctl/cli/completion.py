@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from oxpushctl.config.property import Property
 
 _CURSOR = "|"
-_FIRST_SENTENCE = re.compile(r".+?\.(?= |$)|.+", re.DOTALL)
 # What no shell takes apart or expands; nothing else is offered.
 _WORD = re.compile(r"[A-Za-z0-9_.:@%+,/-]+")
 
@@ -33,14 +32,15 @@ def completion(shell: str) -> None:
     """Print the script with which a shell completes oxpushctl.
 
     It offers commands, options, properties after -o, their values, keys and codes for "config explain", and the
-    clients of your configuration. An installed package brings the scripts; otherwise put them where your shell looks:
+    clients of your configuration. An installed package brings the scripts; otherwise put one where your shell looks:
 
     \b
-    oxpushctl completion bash > ~/.local/share/bash-completion/completions/oxpushctl
-    oxpushctl completion zsh > ~/.zfunc/_oxpushctl    (a folder of your $fpath)
-    oxpushctl completion fish > ~/.config/fish/completions/oxpushctl.fish
+    oxpushctl completion bash > FOLDER/oxpushctl
+    oxpushctl completion zsh > FOLDER/_oxpushctl
+    oxpushctl completion fish > FOLDER/oxpushctl.fish
 
-    Without the package bash-completion, let ~/.bashrc read the script.
+    The folder of bash is ~/.local/share/bash-completion/completions, that of fish ~/.config/fish/completions, and for
+    zsh any of your $fpath. Without the package bash-completion, let ~/.bashrc read the script.
     """
     click.echo(SCRIPTS[shell], nl=False)
 
@@ -102,6 +102,7 @@ class _Fish(_Answer):
 def complete_settings(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
     """Offer ``KEY=`` for ``-o``, and after it the values, where they are few, or files."""
     from oxpushctl.config import table  # noqa: PLC0415  # --version and --help do without
+    from oxpushctl.config.property import PATH  # noqa: PLC0415  # same
 
     key, equals, text = incomplete.partition("=")
     if not equals:
@@ -109,14 +110,15 @@ def complete_settings(ctx: click.Context, _param: click.Parameter, incomplete: s
     match = table.find(key)
     if match is None:
         return []
-    if match.is_file or _names_a_file(match.row):
+    if match.is_file or match.row.kind is PATH:
         return [CompletionItem(text, "file")]
     return [CompletionItem(f"{key}={value}") for value in match.row.kind.values if value.startswith(text)]
 
 
 def complete_names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
     """Offer the keys, codes and options of clients that ``config explain`` has a page about."""
-    from oxpushctl.config import codes, option_table, table  # noqa: PLC0415  # --version and --help do without
+    from oxpushctl.config import codes, table  # noqa: PLC0415  # --version and --help do without
+    from oxpushctl.config.clients import option_table  # noqa: PLC0415  # --version and --help do without
 
     names = {row.key: row.doc for row in table.TABLE}
     names |= {code.code: code.title for code in codes.CATALOGUE.values()}
@@ -180,10 +182,7 @@ def _clients(ctx: click.Context) -> list[str]:
     return sorted(client for client in known if _WORD.fullmatch(client))
 
 
-def _names_a_file(row: Property[object]) -> bool:
-    return row.example.startswith("/") or (isinstance(row.default, str) and row.default.startswith("/"))
-
-
 def _item(word: str, text: str) -> CompletionItem[str]:
-    sentence = _FIRST_SENTENCE.match(text)
-    return CompletionItem(word, help=sentence[0] if sentence else "")
+    from oxpushctl.config.text import first_sentence  # noqa: PLC0415  # --version and --help do without
+
+    return CompletionItem(word, help=first_sentence(text))

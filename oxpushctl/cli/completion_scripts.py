@@ -37,8 +37,8 @@ ZSH = r"""#compdef oxpushctl
 # Completion of oxpushctl for zsh; written by `make docs`.
 
 _oxpushctl() {
-    local line="${(j: :)words[1,CURRENT-1]} $IPREFIX$QIPREFIX$PREFIX" program=${(Q)words[1]} answer
-    local -a fields answers whole begun
+    local line="${(j: :)words[1,CURRENT-1]} $IPREFIX$QIPREFIX$PREFIX" program=${(Q)words[1]} answer word
+    local -a fields answers whole begun expl
     local -i found=1
     program=${program/#\~\//$HOME/}
     answers=("${(@f)$(env COMP_WORDS="$line" _OXPUSHCTL_COMPLETE=zsh_complete $program 2>/dev/null)}")
@@ -46,15 +46,13 @@ _oxpushctl() {
         fields=("${(@ps:\t:)answer}")
         case $fields[1] in
             plain)
-                # _describe takes what follows the first colon for the help.
-                if [[ $fields[2] == *= ]]; then
-                    begun+=("${fields[2]//:/\\:}:$fields[3]")
-                else
-                    whole+=("${fields[2]//:/\\:}:$fields[3]")
-                fi
+                # _describe takes what follows the first colon for the help, be it nothing.
+                word=${fields[2]//:/\\:}${fields[3]:+:$fields[3]}
+                if [[ $fields[2] == *= ]]; then begun+=("$word"); else whole+=("$word"); fi
                 ;;
             file) compset -P '*='; _files && found=0 ;;
-            dir) compset -P '*='; _files -/ && found=0 ;;
+            # Where no folder matches, _files and _directories would offer files.
+            dir) compset -P '*='; _wanted directories expl folder _path_files -/ && found=0 ;;
         esac
     done
     if (( $#whole )); then _describe -V oxpushctl whole && found=0; fi

@@ -14,7 +14,8 @@ from oxpushctl.cli.config_check import check
 from oxpushctl.cli.config_flow import flow
 from oxpushctl.cli.config_sample import sample
 from oxpushctl.cli.config_show import show
-from oxpushctl.config import codes, explain, option_table, render, table
+from oxpushctl.config import codes, explain, table, text
+from oxpushctl.config.clients import option_table
 
 
 @click.group()
@@ -33,17 +34,18 @@ config.add_command(show)
 def explain_(name: str | None) -> None:
     """Print the page of a property, of an option of a client, or of a finding's code such as OXP209.
 
-    A property may be named as it stands in a file, with its qualifiers, by an old name, or followed by .file. Without
-    a name everything that has a page is listed.
+    A property may be named as it stands in a file, with its qualifiers, by an old name, or followed by .file. Case
+    does not matter. Without a name everything that has a page is listed.
     """
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     if name is None:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        for line in explain.listing():
-            click.echo(line if width is None or len(line) <= width else f"{line[: width - 1]}…")
+        for line in explain.listing(columns):
+            click.echo(line)
         return
-    page = explain.page(name)
+    page = explain.page(name, min(columns or explain.WIDTH, explain.WIDTH))
     if page is None:
-        raise click.UsageError(f"{render.printable(name)}: {_unknown(name)}")
+        shown = text.printable(name.strip())
+        raise click.UsageError(f"{f'{shown}:' if shown else 'an empty name'} {_unknown(name.strip())}")
     click.echo(page)
 
 

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from oxpushctl.cli.options import Invocation
+from oxpushctl.cli.options import PATH, Invocation
 from oxpushctl.cli.output import progress, say
+from oxpushctl.cli.parameters import report_format_option
 from oxpushctl.config import codes, render
 from oxpushctl.config.check import Mailbox, Wishes
 from oxpushctl.config.finding import Finding, Severity
 from oxpushctl.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from oxpushctl.config.flow import Flow
-    from oxpushctl.config.reading import Configuration
+    from oxpushctl.config.configuration import Configuration
+    from oxpushctl.config.flow.flow import Flow
     from oxpushctl.model import DirectoryEntry
     from oxpushctl.stores.sql.database import Database
 
@@ -33,9 +34,10 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="Let warnings fail the check as well.")
 @click.option(
     "--dovecot-config",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
-    help="Dovecot's configuration: a file of it, or what `doveconf -n` printed. Otherwise that program is asked.",
+    help="Dovecot's configuration: a file of it, or what `doveconf -nP` printed; -n alone hides the driver's login and "
+    "password. Otherwise that program is asked.",
 )
 @click.option(
     "--probe-user",
@@ -45,14 +47,14 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--password-file",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="Take the password of --probe-user from the first line of a file.",
 )
 @click.option(
     "--probe-providers", is_flag=True, help="Try each client's credentials at Apple and Google, with no device."
 )
-@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@report_format_option()
 @click.pass_context
 def check(ctx: click.Context, /, **given: Any) -> None:
     """Print everything that is wrong, or worth knowing, about the configuration, then the decision flow.
@@ -107,7 +109,7 @@ class _Wish:
 def _judged(configuration: Configuration, wish: _Wish) -> tuple[Configuration, Flow]:
     """Return the configuration with what parts and world find, and the decision flow."""
     from oxpushctl import checks  # noqa: PLC0415  # knows every part; --syntax-only does without them
-    from oxpushctl.config import flow  # noqa: PLC0415  # same
+    from oxpushctl.config.flow import flow  # noqa: PLC0415  # same
 
     configuration = checks.check_parts(configuration)
     wishes = Wishes(
@@ -157,18 +159,18 @@ async def _entry(database: Database, user: str) -> DirectoryEntry:
 def _print(found: Sequence[Finding], flow: Flow | None, form: str) -> None:
     """Write findings and flow to stdout; without a flow, JSON has a null."""
     if form == "json":
-        from oxpushctl.config.flow import as_object  # noqa: PLC0415  # as above
+        from oxpushctl.config.flow.flow import as_object  # noqa: PLC0415  # as above
 
-        report = render.report(found)
-        in_order = {"findings": report["findings"], "flow": None if flow is None else as_object(flow), **report}
-        click.echo(json.dumps(in_order, indent=2))
+        report = render.report(found, None if flow is None else as_object(flow))
+        click.echo(json.dumps(report, indent=2))
         return
     for finding in found:
         click.echo(render.line(finding))
     if flow is not None:
-        from oxpushctl.config.flow_drawing import drawn  # noqa: PLC0415  # as above
+        from oxpushctl.cli.config_flow import drawn_flow  # noqa: PLC0415  # as above
 
-        click.echo(f"\n{drawn(flow)}" if found else drawn(flow))
+        tree = drawn_flow(flow)
+        click.echo(f"\n{tree}" if found else tree)
 
 
 def _summary(errors: int, warnings: int, total: int) -> str:

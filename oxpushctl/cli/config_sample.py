@@ -11,6 +11,8 @@ from pathlib import Path
 
 import click
 
+from oxpushctl.cli.completion import complete_folders
+from oxpushctl.cli.options import PATH
 from oxpushctl.cli.output import say
 from oxpushctl.errors import BadData, MissingFile
 
@@ -18,7 +20,7 @@ _REST_LOGIN = "dovecot"
 
 
 @click.command()
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", metavar="DIR", type=PATH, shell_complete=complete_folders)
 def sample(folder: Path) -> None:
     """Write sample files into DIR: every property and option, explained and commented out.
 
@@ -26,6 +28,7 @@ def sample(folder: Path) -> None:
     check. When one of the files is already there nothing is written.
     """
     from oxpushctl.config import sample as sampling  # noqa: PLC0415  # config check does without it
+    from oxpushctl.config.clients.options import APNS_FILE, GCM_FILE  # noqa: PLC0415  # same
 
     files = sampling.files(_REST_LOGIN, secrets.token_urlsafe(18))
     _write(folder, files)
@@ -33,9 +36,9 @@ def sample(folder: Path) -> None:
     say(
         "What is left to do:\n"
         "  mail.properties      name the mail server\n"
-        f"  pns-*-options.yml    configure your apps, {sampling.APNS_FILE} and {sampling.GCM_FILE}\n"
+        f"  pns-*-options.yml    configure your apps, {APNS_FILE} and {GCM_FILE}\n"
         "  pns.properties       switch their transports on\n"
-        "  server.properties    give Dovecot the login and password that stand there\n"
+        "  server.properties    give Dovecot the lines that stand there\n"
         f"Then: oxpushctl --etc {shlex.quote(str(folder))} config check"
     )
 
@@ -46,9 +49,11 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
     if there:
         others = f" and {len(there) - 1} more of these files" if len(there) > 1 else ""
         raise BadData(f"{folder / there[0]}{others} already there: nothing was written (name an empty folder)")
-    is_new = not folder.exists()
+    is_new = not os.path.lexists(folder)
     written: list[Path] = []
     try:
+        if folder.is_file():
+            raise MissingFile(f"{folder}: is not a folder")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name, text in files.items():
             path = folder / name

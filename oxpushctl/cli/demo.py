@@ -16,8 +16,8 @@ import click
 from oxpushctl import app, checks
 from oxpushctl.cli.options import Invocation
 from oxpushctl.config import reading
+from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.properties import INTAKE_LISTEN
-from oxpushctl.config.reading import Configuration
 from oxpushctl.model import DirectoryEntry, PushUser, Subscription
 from oxpushctl.sandbox.sandbox import Sandbox
 from oxpushctl.sandbox.write_etc import CERTIFICATE_CLIENT, Etc, identity_in, write_etc

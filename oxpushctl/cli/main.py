@@ -15,7 +15,7 @@ from click.shell_completion import CompletionItem
 
 from oxpushctl import __version__
 from oxpushctl.cli.completion import complete_folders, complete_settings, register
-from oxpushctl.cli.options import DEFAULT_ETC, Invocation
+from oxpushctl.cli.options import DEFAULT_ETC, PATH, Invocation
 from oxpushctl.errors import BadUsage, OxpushctlError
 
 INTERRUPTED = 130
@@ -100,13 +100,13 @@ def _first_paragraph(text: str | None) -> str:
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
     "--etc",
-    type=click.Path(path_type=Path),
+    type=PATH,
     envvar="OXPUSHCTL_ETC",
     default=DEFAULT_ETC,
     show_default=True,
     metavar="DIR",
     shell_complete=complete_folders,
-    help="Folder of the configuration files.",
+    help="Folder of the configuration files; OXPUSHCTL_ETC names another one, too.",
 )
 @click.option(
     "-o",
@@ -118,7 +118,13 @@ def _first_paragraph(text: str | None) -> str:
 )
 @click.option("-v", "--verbose", count=True, help="Log more.")
 @click.option("-q", "--quiet", is_flag=True, help="Log warnings and errors only.")
-@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="A log record is a line of text, or a line of JSON.",
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of an unexpected error.")
 @click.version_option(__version__, prog_name="oxpushctl", message="%(prog)s %(version)s")
 @click.pass_context

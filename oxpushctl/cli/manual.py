@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 import click
 
 from oxpushctl import __version__, errors
-from oxpushctl.cli import manual_words
-from oxpushctl.config import roff
+from oxpushctl.cli import manual_reports, manual_words
+from oxpushctl.manual import roff
 
 _PREFORMATTED = "\b"
 _HELP = frozenset({"--help", "--version"})
@@ -35,6 +35,7 @@ def page(root: click.Group) -> str:
             *(line for command, below in commands for line in _command(command, below)),
             roff.section("Exit status"),
             roff.aligned((f"`{code}`", words) for code, words in _exit_codes().items()),
+            *_reports(),
             roff.section("Environment"),
             *(roff.entry(name, words) for name, words in manual_words.ENVIRONMENT),
             roff.section("Files"),
@@ -138,6 +139,18 @@ def _value(param: click.Parameter) -> str:
     if isinstance(param.type, click.IntRange):
         return "NUMBER"
     return (param.name or "").upper()
+
+
+def _reports() -> Iterator[list[str]]:
+    """Describe what programs read."""
+    yield roff.section("Reports as JSON")
+    yield roff.paragraphs(manual_reports.INTRODUCTION)
+    for what, fields in manual_reports.OBJECTS:
+        yield roff.paragraph(what)
+        yield roff.aligned((f"`{name}`", f"({kind}) {meaning}") for name, kind, meaning in fields)
+    words, lines = manual_reports.EXAMPLE
+    yield roff.paragraph(words)
+    yield roff.verbatim(lines)
 
 
 def _exit_codes() -> dict[int, str]:

@@ -55,27 +55,32 @@ FILES = (
 EXAMPLES = (
     (
         "Check a copy of the configuration on a machine without network, and let warnings count:",
-        ("$ oxpushctl --etc ./etc config check --offline --strict",),
+        ("$ oxpushctl --etc . config check --offline --strict",),
     ),
     (
         "Explain a property, then a finding:",
         (
-            "$ oxpushctl config explain com.openexchange.pns.delayDuration",
+            "$ oxpushctl config explain oxpushctl.push.maxAge",
             "$ oxpushctl config explain OXP209",
         ),
     ),
     (
         "Add a user with an iPhone, and send a test push, step by step:",
         (
-            "$ oxpushctl users add -c 1 -u 3 --login anna@example.com",
-            "$ oxpushctl subscriptions add -c 1 -u 3 -i open-xchange-mobile-api-facade \\",
+            "$ oxpushctl users add -c 1 -u 3 --login anna",
+            "$ oxpushctl subscriptions add -c 1 -u 3 \\",
+            "      -i open-xchange-mobile-api-facade \\",
             "      --transport apn --token 00aa11bb",
-            "$ oxpushctl test-push -c 1 -u 3 -i open-xchange-mobile-api-facade",
+            "$ oxpushctl test-push -c 1 -u 3 \\",
+            "      -i open-xchange-mobile-api-facade",
         ),
     ),
     (
         "Run the engine with a shorter life of pushes than the files say, logging JSON:",
-        ("$ oxpushctl -o oxpushctl.push.maxAge=30m --log-format json run",),
+        (
+            "$ oxpushctl -o oxpushctl.push.maxAge=30m \\",
+            "      --log-format json run",
+        ),
     ),
 )
 

@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from oxpushctl import log
 
 if TYPE_CHECKING:
-    from oxpushctl.config.reading import Configuration
+    from oxpushctl.config.configuration import Configuration
 
 DEFAULT_ETC = Path("/opt/open-xchange/etc")
+# Whoever reads a file says why it cannot be read, with exit code 66; click would call that a mistake of usage.
+PATH = click.Path(readable=False, path_type=Path)
 
 
 @dataclass(frozen=True, slots=True)

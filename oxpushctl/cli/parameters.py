@@ -49,6 +49,14 @@ def format_option() -> Callable[[F], F]:
     )
 
 
+def report_format_option() -> Callable[[F], F]:
+    """``-f`` of what is no list of rows."""
+    words = "Text is for people, JSON for programs: oxpushctl(1) describes it."
+    return click.option(
+        "-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help=words
+    )
+
+
 def moment_option(name: str, words: str) -> Callable[[F], F]:
     """Take a point in time to come, as epoch milliseconds: a date, a date with a time, or a duration from now."""
     return click.option(name, callback=_to_come, metavar="DATE|30d", help=words)

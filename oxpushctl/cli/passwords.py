@@ -9,25 +9,29 @@ import click
 
 from oxpushctl.errors import BadData, MissingFile
 
+_LONGEST_LINE = 64 * 1024  # bytes
+
 
 def given_password(question: str, file: Path | None) -> str:
     """Return the first line of a file, else what is typed on a terminal, else the first line of standard input.
 
-    Raise ``MissingFile`` for a file that cannot be read, ``BadData`` for an empty password or one that is not UTF-8.
+    Raise ``MissingFile`` for a file that cannot be read, ``BadData`` for a password that is empty, endless or no UTF-8.
     """
     if file is not None:
         try:
             with file.open("rb") as lines:
-                return _password(lines.readline(), str(file))
+                return _password(lines.readline(_LONGEST_LINE + 1), str(file))
         except OSError as error:
             raise MissingFile(f"{file}: the password cannot be read: {error.strerror}") from error
     if sys.stdin.isatty():
         typed: str = click.prompt(question, hide_input=True, err=True)
         return typed
-    return _password(sys.stdin.buffer.readline(), "standard input")
+    return _password(sys.stdin.buffer.readline(_LONGEST_LINE + 1), "standard input")
 
 
 def _password(line: bytes, source: str) -> str:
+    if len(line) > _LONGEST_LINE:
+        raise BadData(f"{source}: no password has more than {_LONGEST_LINE} bytes")
     try:
         password = line.decode().rstrip("\r\n")
     except UnicodeDecodeError:

@@ -10,7 +10,7 @@ import click
 
 from oxpushctl.cli.options import Invocation
 from oxpushctl.config import render
-from oxpushctl.config.reading import Configuration
+from oxpushctl.config.configuration import Configuration
 from oxpushctl.errors import ConfigurationError
 
 
@@ -34,7 +34,8 @@ def run(invocation: Invocation) -> None:
     def read_again() -> Configuration:
         again = checks.check_parts(invocation.configuration())
         if again.engine_errors:
-            raise ConfigurationError("; ".join(render.line(finding) for finding in again.engine_errors))
+            lines = map(render.line, render.in_order(again.engine_errors))
+            raise ConfigurationError("; ".join(lines))
         return again
 
     with asyncio.Runner(loop_factory=app.loop_factory()) as runner:

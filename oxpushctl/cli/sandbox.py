@@ -13,8 +13,9 @@ from pathlib import Path
 
 import click
 
-from oxpushctl.cli.options import Invocation
-from oxpushctl.errors import BadData
+from oxpushctl.cli.completion import complete_folders
+from oxpushctl.cli.options import PATH, Invocation
+from oxpushctl.errors import BadData, MissingFile
 from oxpushctl.sandbox.pushes import Push
 from oxpushctl.sandbox.sandbox import Sandbox
 from oxpushctl.sandbox.script import Script
@@ -48,8 +49,9 @@ def _address(_ctx: click.Context, _param: click.Parameter, text: str) -> tuple[s
 @click.option(
     "--write-etc",
     "etc",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=PATH,
     metavar="DIR",
+    shell_complete=complete_folders,
     help="Folder to write a ready configuration to; its keys are used again at the next start.",
 )
 @click.option("--fail", metavar="RATE:STATUS", help="Let pushes fail: 0.1:503 is each tenth with status 503.")
@@ -71,12 +73,14 @@ def sandbox(
     phone that works, except those that order another answer by how they begin:
 
     \b
-      410…                   gone since now; 410@1700000000000…: since then (milliseconds)
-      400… 403… 404… 413…    refused with that status
-      429… 500… 503…         try later; 429@5…: with Retry-After: 5
-      hang…                  held open without an answer
-      goaway…                delivered, then the connection is closed in good order
-      reset…                 the connection is cut without an answer
+      410…      gone since now
+      410@T…    gone since T, milliseconds of the epoch
+      400…      refused, and so are 403…, 404… and 413…
+      429…      try later, as 500… and 503… say, too
+      429@5…    try later, with Retry-After: 5
+      hang…     held open without an answer
+      goaway…   delivered, then closed in good order
+      reset…    cut without an answer
 
     GET /pushes at the page's address returns the pushes as JSON, newest first; ?token= and ?after= narrow it,
     DELETE /pushes forgets them.
@@ -88,9 +92,11 @@ def sandbox(
         raise click.BadParameter(str(error), param_hint="--fail") from error
     with ExitStack() as stack:
         folder = etc or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="oxpushctl-sandbox-")))
-        made = Sandbox(
-            identity_in(folder), host=listen[0], port=listen[1], page_host=page[0], page_port=page[1], script=script
-        )
+        try:
+            identity = identity_in(folder)
+        except PermissionError as error:
+            raise MissingFile(f"{error.filename}: cannot be read: {error.strerror}") from error
+        made = Sandbox(identity, host=listen[0], port=listen[1], page_host=page[0], page_port=page[1], script=script)
         asyncio.run(_serve(made, folder, is_quiet=quiet))
 
 

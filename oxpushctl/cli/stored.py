@@ -12,7 +12,7 @@ import click
 from oxpushctl.cli.output import say
 from oxpushctl.cli.parameters import ID
 from oxpushctl.config import render
-from oxpushctl.config.reading import Configuration
+from oxpushctl.config.configuration import Configuration
 from oxpushctl.errors import ConfigurationError, UnknownEntry
 from oxpushctl.model import PushUser
 from oxpushctl.stores.sql.database import Database
@@ -35,7 +35,7 @@ def with_database(configuration: Configuration, work: Callable[[Database], Await
 def refuse_errors(configuration: Configuration) -> None:
     """Print the errors with which nothing starts and raise ``ConfigurationError``, if there are any."""
     if configuration.engine_errors:
-        for finding in configuration.engine_errors:
+        for finding in render.in_order(configuration.engine_errors):
             say(render.line(finding))
         raise ConfigurationError("nothing is done with this configuration: run oxpushctl config check")
 

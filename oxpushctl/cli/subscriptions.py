@@ -11,10 +11,11 @@ from oxpushctl.cli.options import Invocation
 from oxpushctl.cli.output import Row, print_rows, say, utc
 from oxpushctl.cli.parameters import client_option, context_option, format_option, moment_option, user_option
 from oxpushctl.cli.stored import named_user, with_database
-from oxpushctl.config import selection
+from oxpushctl.config.clients import selection
+from oxpushctl.config.clients.options import switch_of, transport_of
+from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.properties import SWITCHES
 from oxpushctl.config.property import TEXTS
-from oxpushctl.config.reading import Configuration
 from oxpushctl.errors import UnknownEntry
 from oxpushctl.model import NEW_MAIL, Subscription
 from oxpushctl.stores import spelling
@@ -117,8 +118,8 @@ def _doubt(configuration: Configuration, subscription: Subscription) -> str | No
     """Say why nothing reaches a device with this configuration, if so."""
     client, transport = subscription.client, spelling.canonical(subscription.transport)
     for options in configuration.usable_clients:
-        if (options.client, selection.transport_of(options)) == (client, transport):
+        if (options.client, transport_of(options)) == (client, transport):
             if selection.is_switched_on(options, configuration.settings):
                 return None
-            return f"{SWITCHES[selection.switch_of(options)].key} is off"
+            return f"{SWITCHES[switch_of(options)].key} is off"
     return f"the configuration has no usable options of this client for {transport}"

@@ -16,10 +16,10 @@ import click
 from oxpushctl import app, checks
 from oxpushctl.cli.options import Invocation
 from oxpushctl.cli.output import say
-from oxpushctl.cli.parameters import client_option, context_option, user_option
+from oxpushctl.cli.parameters import client_option, context_option, report_format_option, user_option
 from oxpushctl.cli.stored import named_user, refuse_errors
+from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.properties import PUSH_MAX_AGE
-from oxpushctl.config.reading import Configuration
 from oxpushctl.engine.routes import Route
 from oxpushctl.engine.trial import Step, Trial
 from oxpushctl.errors import ConfigurationError, UnknownEntry
@@ -65,7 +65,7 @@ def _simulation(_ctx: click.Context, _option: click.Parameter, text: str | None)
     "--simulate", callback=_simulation, metavar="STATUS[:REASON]", help="Send nothing: judge this answer instead."
 )
 @click.option("--apply", is_flag=True, help="Remove the subscription if the token is gone.")
-@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@report_format_option()
 @click.pass_context
 def test_push(ctx: click.Context, /, **given: Any) -> None:
     """Send one push to a device (--token, --transport) or to the devices of a user (-u, -c), step by step.

@@ -82,10 +82,12 @@ def remove(invocation: Invocation, context: int, user: int) -> None:
 def import_(invocation: Invocation, file: str) -> None:
     """Add or replace users from JSON lines, as `users list -f jsonl` prints them.
 
-    A line that cannot be used is named with its reason, and the others are stored all the same.
+    A line that cannot be used is named with its reason, and the others are stored all the same. A mail address
+    ("mail") and further names ("alias", an array) may be left out:
 
     \b
-    {"context": 1, "user": 3, "login": "alice", "mail": "alice@example.org", "alias": ["al"]}
+    {"context":1,"user":3,"login":"anna"}
+    {"context":1,"user":4,"login":"al","alias":["a"]}
     """
     with _opened(file) as lines, progress("users", _size(file)) as advance:
         reading = _Reading("standard input" if file == "-" else file, lines, advance)

@@ -13,7 +13,7 @@ import click
 from oxpushctl.cli import manual
 from oxpushctl.cli.completion_scripts import SCRIPTS
 from oxpushctl.cli.main import oxpushctl
-from oxpushctl.config import manual as config_manual
+from oxpushctl.manual import properties as config_manual
 
 README = "README.rst"
 BEGIN = ".. What follows is written by ``make docs``, up to the next comment."

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from string import ascii_lowercase, ascii_uppercase
+
+from oxpushctl.config.clients.options import FACADE_CLIENT
 
 _PIECES_AT_HAND = 1024
 # Only these: "İ".lower() is two characters, of which ``?`` would match one.
@@ -19,6 +21,12 @@ def is_allowed(client: str, patterns: Sequence[str]) -> bool:
     literally, its 7.x does not.
     """
     return not patterns or any(_matches(client.translate(_LOWER), pattern.translate(_LOWER)) for pattern in patterns)
+
+
+def widened(patterns: Sequence[str], clients: Iterable[str]) -> tuple[str, ...]:
+    """Return the patterns and what has to be added for further clients; those of the facade have one for all."""
+    added = {f"{FACADE_CLIENT}*" if client.startswith(FACADE_CLIENT) else client for client in clients}
+    return (*patterns, *sorted(added))
 
 
 def _matches(client: str, pattern: str) -> bool:

@@ -11,16 +11,16 @@ The middleware prefers these values to those of ``*.properties``. None of them i
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from oxpushctl.config import table, yaml_file
-from oxpushctl.config.files import read_file
+from oxpushctl.config import table
+from oxpushctl.config.clients import yaml_file
+from oxpushctl.config.clients.yaml_file import Section
+from oxpushctl.config.files import is_absent, read_file
 from oxpushctl.config.finding import Finding, Reach, Severity
 from oxpushctl.config.settings import Origin
 from oxpushctl.config.source import names_in
-from oxpushctl.config.yaml_file import Section
 from oxpushctl.errors import MissingFile
 
 FOLDER = "contextSets"
@@ -41,12 +41,6 @@ def told(etc: Path) -> list[Finding]:
     return findings
 
 
-def keys_in(etc: Path) -> frozenset[str]:
-    """Return the keys, with their qualifiers, that have a value of their own for some contexts."""
-    names = {option.name for _, section in _sections(etc, []) for option in section.options}
-    return frozenset(match.name for match in map(table.find, names) if match is not None)
-
-
 def _told_of(key: str, contexts: str) -> Finding | None:
     match = table.find(key)
     if match is not None:
@@ -63,7 +57,7 @@ def _told_of(key: str, contexts: str) -> Finding | None:
 
 def _sections(etc: Path, findings: list[Finding]) -> Iterator[tuple[str, Section]]:
     """Yield each set with the name of its file; what cannot be read goes to the findings."""
-    if not os.path.lexists(etc / FOLDER):
+    if is_absent(etc / FOLDER):
         return
     try:
         names = names_in(etc / FOLDER, ".yml", ".yaml")

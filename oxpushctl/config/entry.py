@@ -9,8 +9,12 @@ from oxpushctl.config.settings import Origin
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A key and the text that was given for it, and where."""
+    """A key and the text that was given for it, and where.
+
+    ``has_swallowed`` tells that a further line of it, after a backslash, looks like a setting of its own.
+    """
 
     key: str
     text: str = field(repr=False)
     origin: Origin
+    has_swallowed: bool = False

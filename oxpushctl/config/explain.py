@@ -2,64 +2,120 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 
-from oxpushctl.config import changes, codes, option_table, table, writing
-from oxpushctl.config.changes import Change, What
-from oxpushctl.config.option_table import ClientOption
+from oxpushctl.config import changes, codes, table, writing
+from oxpushctl.config.changes import REMOVED, RENAMED, Change, What
+from oxpushctl.config.clients import option_table
+from oxpushctl.config.clients.option_table import OptionRow
+from oxpushctl.config.clients.options import FACADE_CLIENT
 from oxpushctl.config.property import Effect, Property
+from oxpushctl.config.text import first_sentence
 
-_WIDTH = 100
+WIDTH = 100  # characters; longer lines are hard to read
 _MARGIN = 16
-_CLIENT = "open-xchange-mobile-api-facade"
+_READABLE = 40  # characters; texts that are folded to less are hard to read as well
 
 
-def page(name: str) -> str | None:
-    """Return the page about a key as it may be written in a file, a code or an option; ``None`` when there is none."""
+def page(name: str, width: int = WIDTH) -> str | None:
+    """Return the page about a key as it may be written in a file, a code or an option; ``None`` when there is none.
+
+    Lines are wrapped at ``width``. Case is ignored where that leaves but one name.
+    """
+    name = name.strip()
     if code := codes.CATALOGUE.get(name.upper()):
-        return f"{code.code}: {code.title}\n\n{_filled(code.text)}"
-    if option := option_table.find(name):
-        return _option_page(name, option)
+        return _joined((f"{code.code}: {code.title}",), code.text, width)
     key = name.partition("=")[0].strip().replace("\\:", ":")
-    if match := table.find(key):
-        return _key_page(key, match)
-    if gone := table.removed(key):
-        was = f"It was removed with version {gone.version} of the middleware and has no effect, neither there nor here"
-        return f"{key}\n\n{_filled(f'{was}: {gone.now}.')}"
-    return None
+    return _named_page(key, width) or _named_page(_in_its_case(key), width, "  (in files its case counts)")
 
 
-def listing() -> Iterator[str]:
-    """Yield a line for everything that has a page: properties by their file, options of clients, codes."""
+def listing(width: int | None = None) -> Iterator[str]:
+    """Yield lines about everything that has a page: properties by their file, options of clients, codes.
+
+    Each has one line, or a few where ``width`` is less than that.
+    """
     by_file = {row.file: [each for each in table.TABLE if each.file == row.file] for row in table.TABLE}
     for file, rows in by_file.items():
-        yield from _section(file, {row.key: row.doc for row in rows})
-    yield from _section("options of clients", {option.name: option.doc for option in option_table.OPTIONS})
-    yield from _section("findings", {code.code: f"{code.title}." for code in codes.CATALOGUE.values()})
+        yield from _section(file, {row.key: row.doc for row in rows}, width)
+    yield from _section("options of clients", {option.name: option.doc for option in option_table.OPTIONS}, width)
+    yield from _section("findings", {code.code: f"{code.title}." for code in codes.CATALOGUE.values()}, width)
 
 
-def _section(title: str, docs: Mapping[str, str]) -> Iterator[str]:
+def _section(title: str, docs: Mapping[str, str], width: int | None) -> Iterator[str]:
     yield f"{title}:"
-    width = max(map(len, docs))
+    longest = max(map(len, docs))
     for name, doc in docs.items():
-        yield f"  {name:<{width}}  {_first_sentence(doc)}"
+        text = first_sentence(doc)
+        if width is None:
+            yield f"  {name:<{longest}}  {text}"
+        elif longest + 4 + _READABLE <= width:
+            yield from _wrapped(text, width, f"  {name:<{longest}}  ", " " * (longest + 4))
+        else:
+            yield f"  {name}"
+            yield from _wrapped(text, width, " " * 6, " " * 6)
     yield ""
 
 
-def _first_sentence(doc: str) -> str:
-    return re.split(r"(?<=\.) (?=[A-Z0-9])", doc, maxsplit=1)[0].removesuffix(".")
+def _in_its_case(name: str) -> str:
+    """Return the key or option that a name differs from in case only; nothing where that could be several."""
+    keys = (key for row in table.TABLE for key in (row.key, *row.aliases))
+    options = (each for option in option_table.OPTIONS for each in (option.name, option.packaged))
+    by_lower: defaultdict[str, set[str]] = defaultdict(set)
+    for known in (*keys, *RENAMED, *REMOVED, *options):
+        by_lower[known.lower()].add(known)
+    meant = by_lower.get(name.lower(), set())
+    return meant.pop() if len(meant) == 1 else ""
 
 
-def _key_page(key: str, match: table.Match) -> str:
-    row = match.row
+def _named_page(name: str, width: int, *notes: str) -> str | None:
+    """Return the page about a key or an option, with notes below its name."""
+    if option := option_table.find(name):
+        packaged = "as packaged, " if name != option.name else ""
+        head = f"{name}: {packaged}an option of a client"
+        return _joined((head, *notes), option.doc, width, _option_facts(option))
+    if match := table.find(name):
+        return _joined((name, *notes, *_named(name, match)), match.row.doc, width, _key_facts(match.row))
+    if gone := table.removed(name):
+        was = f"It was removed with version {gone.version} of the middleware and has no effect, neither there nor here"
+        return _joined((name, *notes), f"{was}: {gone.now}.", width)
+    return None
+
+
+def _joined(head: Sequence[str], text: str, width: int, facts: Mapping[str, str] | None = None) -> str:
+    """Join the parts of a page: lines as they are, running text, and a table of facts, those that say something."""
+    lines = [*head, "", *_wrapped(text, width)]
+    shown = {name: fact for name, fact in (facts or {}).items() if fact}
+    if shown:
+        lines.append("")
+    for name, fact in shown.items():
+        lines += _wrapped(fact, width, f"  {name:<{_MARGIN - 2}}", " " * _MARGIN)
+    return "\n".join(lines)
+
+
+def _wrapped(text: str, width: int, first: str = "", more: str = "") -> list[str]:
+    return textwrap.wrap(
+        text,
+        max(width, len(more) + _READABLE // 2),
+        initial_indent=first,
+        subsequent_indent=more,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _alias(row: Property[object], alias: str) -> str:
+    return f"{alias}, which wins where both are set" if alias == row.overriding_alias else alias
+
+
+def _key_facts(row: Property[object]) -> dict[str, str]:
     facts = {
         "kind": row.kind.wanted,
         "default": writing.default_in_words(row),
         "example": _example(row),
         "file": row.file,
-        "also": ", ".join(row.aliases),
+        "also": ", ".join(_alias(row, alias) for alias in row.aliases),
         "since": f"version {row.since} of the middleware" if row.since else "",
         "qualifiers": _qualifiers(row),
         "secret": f"never shown; {row.key}.file=/path takes it from a file" if row.is_secret else "",
@@ -72,7 +128,7 @@ def _key_page(key: str, match: table.Match) -> str:
     }
     if row.effect is Effect.NONE:
         del facts["takes effect"]
-    return "\n".join((key, *_named(key, match), "", _filled(row.doc), "", *_facts(facts)))
+    return facts
 
 
 def _named(key: str, match: table.Match) -> Iterator[str]:
@@ -99,7 +155,7 @@ def _qualifiers(row: Property[object]) -> str:
 
 def _example(row: Property[object]) -> str:
     """Return a line that could stand in a file, of a value other than the default where one is known."""
-    key = f"{row.key}.{_CLIENT}" if row.qualifiers else row.key
+    key = f"{row.key}.{FACADE_CLIENT}" if row.qualifiers else row.key
     if row.is_secret:
         return writing.assignment(f"{row.key}.file", f"/etc/oxpushctl/{row.key.rpartition('.')[2]}")
     others = [text for text in (row.example, *row.kind.values) if text and text != writing.value(row, row.default)]
@@ -115,8 +171,8 @@ def _changed(row: Property[object], change: Change) -> str:
     return said if here == change.now else f"{said} (here {here})"
 
 
-def _option_page(name: str, option: ClientOption) -> str:
-    facts = {
+def _option_facts(option: OptionRow) -> dict[str, str]:
+    return {
         "kind": option.wanted,
         "default": option.default,
         "example": f"{option.name}: {option.example}" if option.example else "",
@@ -124,22 +180,3 @@ def _option_page(name: str, option: ClientOption) -> str:
         "packaged": f"{option.packaged} in CLIENT.properties of oxpushctl.pns.packaged" if option.packaged else "",
         "secret": "never shown" if option.is_secret else "",
     }
-    head = f"{name}: {'as packaged, ' if name != option.name else ''}an option of a client"
-    return "\n".join((head, "", _filled(option.doc), "", *_facts(facts)))
-
-
-def _facts(facts: Mapping[str, str]) -> Iterator[str]:
-    for name, fact in facts.items():
-        if fact:
-            yield textwrap.fill(
-                fact,
-                _WIDTH,
-                initial_indent=f"  {name:<{_MARGIN - 2}}",
-                subsequent_indent=" " * _MARGIN,
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
-
-
-def _filled(text: str) -> str:
-    return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)

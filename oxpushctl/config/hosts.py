@@ -1,10 +1,12 @@
-"""Tell from an address whether what is sent there leaves this machine."""
+"""Addresses: how a host is written, and whether what is sent there leaves this machine."""
 
 from __future__ import annotations
 
 import ipaddress
 
-_IMAPS_PORT = "993"
+# A name or an address; one of IPv6 stands in brackets.
+HOST = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\])"
+LAST_PORT = 65535
 
 
 def host_of(address: str) -> str:
@@ -26,11 +28,3 @@ def is_this_machine(host: str) -> bool:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:
         return False
-
-
-def is_imaps(mail_server: str) -> bool:
-    """Tell whether a mail server is spoken to over TLS from the first byte on: by its scheme, or by port 993."""
-    scheme, separator, authority = mail_server.rpartition("://")
-    if separator and scheme.lower() == "imaps":
-        return True
-    return authority.rstrip("/").rpartition("]")[2].rpartition(":")[2] == _IMAPS_PORT

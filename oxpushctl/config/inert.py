@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from oxpushctl.config.property import BOOLEAN, MILLISECONDS, NATURAL, TEXT, Effect, Kind, Property, choice
+from oxpushctl.config.listening import DOVECOT_FILE, IDLE_FILE
+from oxpushctl.config.properties import MAIL_FILE, PNS_FILE, PUSH_FILE
+from oxpushctl.config.property import BOOLEAN, MILLISECONDS, NATURAL, TEXT, Effect, Kind, Property, choice, choice_or
 
 _PUSH = "com.openexchange.push."
 _PNS = "com.openexchange.pns."
@@ -11,15 +13,10 @@ _IDLE = "com.openexchange.push.imapidle."
 _MALPOLL = "com.openexchange.push.malpoll."
 _ARGON = "com.openexchange.crypto.argon."
 
-_PUSH_FILE = "mail-push.properties"
-_PNS_FILE = "pns.properties"
-_DOVECOT_FILE = "dovecot-push.properties"
-_IDLE_FILE = "push_imapidle.properties"
 _MALPOLL_FILE = "malpoll.properties"
 _PUSH_MS_FILE = "push-ms.properties"
 _WEBSOCKETS_FILE = "websockets.properties"
 _CRYPTO_FILE = "crypto.properties"
-_MAIL_FILE = "mail.properties"
 
 
 def _row(  # the columns of Property that differ here
@@ -30,7 +27,9 @@ def _row(  # the columns of Property that differ here
     doc: str,
     *,
     since: str = "",
+    is_reloadable: bool = False,
     is_cascaded: bool = False,
+    aliases: tuple[str, ...] = (),
     qualifiers: tuple[str, ...] = (),
 ) -> Property[object]:
     return Property(
@@ -40,7 +39,9 @@ def _row(  # the columns of Property that differ here
         file,
         doc,
         since=since,
+        is_reloadable=is_reloadable,
         is_cascaded=is_cascaded,
+        aliases=aliases,
         qualifiers=qualifiers,
         effect=Effect.NONE,
     )
@@ -51,7 +52,7 @@ ROWS: tuple[Property[object], ...] = (
         _PUSH + "rescheduleOnRegistration",
         BOOLEAN,
         False,
-        _PUSH_FILE,
+        PUSH_FILE,
         "Whether every registration spreads the permanent listeners of the middleware anew. Here a registration starts "
         "one listener, and moves none.",
         is_cascaded=True,
@@ -60,21 +61,21 @@ ROWS: tuple[Property[object], ...] = (
         _PUSH + "reschedule.delayDuration",
         MILLISECONDS,
         5000,
-        _PUSH_FILE,
+        PUSH_FILE,
         "How long the middleware puts spreading anew off. Here listeners follow leases.",
     ),
     _row(
         _PUSH + "reschedule.timerFrequency",
         MILLISECONDS,
         2000,
-        _PUSH_FILE,
+        PUSH_FILE,
         "How often the middleware looks whether spreading anew is due. Here listeners follow leases.",
     ),
     _row(
         _DOVECOT + "stateless",
         BOOLEAN,
         True,
-        _DOVECOT_FILE,
+        DOVECOT_FILE,
         "Whether registrations at Dovecot live without a listener in the middleware's memory. Here they always do.",
         since="7.10.4",
     ),
@@ -82,28 +83,28 @@ ROWS: tuple[Property[object], ...] = (
         _DOVECOT + "clusterLock",
         choice("hz", "db", "none"),
         "hz",
-        _DOVECOT_FILE,
+        DOVECOT_FILE,
         "The lock that the middleware's listeners with a state take. Here leases do that work.",
     ),
     _row(
         _IDLE + "clusterLock",
-        choice("hz", "db", "local", "none"),
+        choice_or("none", "hz", "db", "local", "none"),
         "hz",
-        _IDLE_FILE,
+        IDLE_FILE,
         "The lock that a listener of the middleware takes. Here leases do that work.",
     ),
     _row(
         _IDLE + "clusterLock.validateSessionExistence",
         BOOLEAN,
         False,
-        _IDLE_FILE,
+        IDLE_FILE,
         "Whether a lock of the middleware's is broken when its session is gone. Here leases do that work.",
     ),
     _row(
         _IDLE + "checkPeriodic",
         BOOLEAN,
         False,
-        _IDLE_FILE,
+        IDLE_FILE,
         "Whether a timer of the middleware looks after IDLE sessions. Here each is looked after all the time.",
     ),
     _row(
@@ -117,7 +118,14 @@ ROWS: tuple[Property[object], ...] = (
     ),
     _row(_MALPOLL + "period", MILLISECONDS, 300000, _MALPOLL_FILE, "How often the middleware polls a mailbox."),
     _row(_MALPOLL + "global", BOOLEAN, True, _MALPOLL_FILE, "Whether one timer polls all mailboxes."),
-    _row(_MALPOLL + "concurrentglobal", BOOLEAN, True, _MALPOLL_FILE, "Whether that timer polls several at a time."),
+    _row(
+        _MALPOLL + "concurrentglobal",
+        BOOLEAN,
+        True,
+        _MALPOLL_FILE,
+        "Whether that timer polls several at a time. The middleware's own page spells it so, its code the other way.",
+        aliases=(_MALPOLL + "concurrentGlobal",),
+    ),
     _row(_MALPOLL + "folder", TEXT, "INBOX", _MALPOLL_FILE, "The folder that the middleware polls."),
     _row(
         _PUSH + "ms.delayDuration",
@@ -137,36 +145,40 @@ ROWS: tuple[Property[object], ...] = (
         _PNS + "timerFrequency",
         MILLISECONDS,
         500,
-        _PNS_FILE,
+        PNS_FILE,
         "How often the middleware looks for pushes that are due. Here each push leaves when it is due.",
+        is_reloadable=True,
     ),
     _row(
         _PNS + "numProcessorThreads",
         NATURAL,
         10,
-        _PNS_FILE,
+        PNS_FILE,
         "Threads of the middleware's push service. Here one event loop does that work.",
+        is_reloadable=True,
     ),
     _row(
         _PNS + "numMaxProcessorThreads",
         NATURAL,
         100,
-        _PNS_FILE,
+        PNS_FILE,
         "The most threads of the middleware's push service. Here one event loop does that work.",
         since="8.0",
+        is_reloadable=True,
     ),
     _row(
         _PNS + "maxProcessorTasks",
         NATURAL,
         65536,
-        _PNS_FILE,
+        PNS_FILE,
         "The most tasks that wait for the middleware's threads. Here every queue has a bound of its own.",
+        is_reloadable=True,
     ),
     _row(
         _PNS + "transport.websocket.enabled",
         BOOLEAN,
         True,
-        _PNS_FILE,
+        PNS_FILE,
         "Whether pushes go to App Suite's user interface over web sockets, which this version does not serve.",
         is_cascaded=True,
         qualifiers=("client", "topic"),
@@ -175,7 +187,7 @@ ROWS: tuple[Property[object], ...] = (
         _PNS + "transport.wns.enabled",
         BOOLEAN,
         False,
-        _PNS_FILE,
+        PNS_FILE,
         "Whether pushes go to Microsoft's WNS. The middleware's transport sends nothing, and there is none here.",
         is_cascaded=True,
         qualifiers=("client", "topic"),
@@ -184,7 +196,7 @@ ROWS: tuple[Property[object], ...] = (
         _PNS + "transport.webhooks.enabled",
         BOOLEAN,
         True,
-        _PNS_FILE,
+        PNS_FILE,
         "Whether the middleware calls web hooks. There are none here.",
         since="8.18",
         is_cascaded=True,
@@ -226,7 +238,7 @@ ROWS: tuple[Property[object], ...] = (
         "com.openexchange.mail.mailServerSource",
         choice("user", "global"),
         "user",
-        _MAIL_FILE,
+        MAIL_FILE,
         "Whether the middleware asks each user's own mail server or the one of com.openexchange.mail.mailServer. Here "
         "the latter serves all users.",
     ),
@@ -234,7 +246,7 @@ ROWS: tuple[Property[object], ...] = (
         "com.openexchange.mail.defaultSeparator",
         TEXT,
         "/",
-        _MAIL_FILE,
+        MAIL_FILE,
         "What stands between the folders of a path in pushes of the middleware. Here it is always a slash.",
     ),
 )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from oxpushctl.config.properties import PUSH_FILE
 from oxpushctl.config.property import (
     BOOLEAN,
     HTTP_URLS,
     MILLISECONDS,
     NATURAL,
     PORT,
+    POSITIVE_MILLISECONDS,
     TEXT,
     Effect,
     Property,
     choice,
 )
 
-PUSH_FILE = "mail-push.properties"
 DOVECOT_FILE = "dovecot-push.properties"
 DOVEADM_FILE = "doveadm.properties"
 IDLE_FILE = "push_imapidle.properties"
@@ -86,6 +87,7 @@ DOVEADM_ENDPOINTS: Property[tuple[str, ...]] = Property(
     since="7.10.4",
     effect=Effect.JUDGED,
     aliases=("com.openexchange.dovecot.doveadm.endpoints.default",),
+    overriding_alias="com.openexchange.dovecot.doveadm.endpoints.default",
     example="http://mail.example.com:8080/doveadm/v1",
 )
 DOVEADM_CONNECTIONS = Property(
@@ -183,7 +185,7 @@ IDLE_ACCOUNT = Property(
 )
 IDLE_DELAY = Property(
     "com.openexchange.push.imapidle.delay",
-    MILLISECONDS,
+    POSITIVE_MILLISECONDS,
     5000,
     IDLE_FILE,
     "The least time between two log-ins of a session; the middleware pauses so long after each push.",

@@ -1,10 +1,11 @@
-"""Properties that parts of this version read: the push service, the intake, mail access and our own.
+"""Properties of the push service, the intake and mail access, and our own.
 
 ``listening`` and ``inert`` have the others, ``table`` all of them.
 """
 
 from __future__ import annotations
 
+from oxpushctl.config.mail_address import MailAddress
 from oxpushctl.config.property import (
     ADDRESSES,
     BOOLEAN,
@@ -12,6 +13,7 @@ from oxpushctl.config.property import (
     ENDPOINT,
     MAIL_SERVER,
     MILLISECONDS,
+    PATH,
     PATTERNS,
     PROXY_URL,
     TEXT,
@@ -156,7 +158,7 @@ PASSCRYPT: Property[str | None] = Property(
     is_secret=True,
 )
 
-MAIL_SERVER_URL: Property[str | None] = Property(
+MAIL_SERVER_URL: Property[MailAddress | None] = Property(
     "com.openexchange.mail.mailServer",
     MAIL_SERVER,
     None,
@@ -175,6 +177,7 @@ PASSWORD_SOURCE = Property(
     MAIL_FILE,
     "What opens a mailbox: the user's own password (session) or the master password (global).",
     effect=Effect.JUDGED,
+    is_reloadable=True,
     is_cascaded=True,
 )
 MASTER_PASSWORD: Property[str | None] = Property(
@@ -184,6 +187,7 @@ MASTER_PASSWORD: Property[str | None] = Property(
     MAIL_FILE,
     "The password that opens every mailbox, with com.openexchange.mail.passwordSource=global.",
     effect=Effect.JUDGED,
+    is_reloadable=True,
     is_cascaded=True,
     is_secret=True,
 )
@@ -265,7 +269,7 @@ OUTBOX = Property(
 )
 TLS_CERTIFICATE: Property[str | None] = Property(
     "oxpushctl.tls.certificate",
-    TEXT,
+    PATH,
     None,
     OWN_FILE,
     "Certificate chain (PEM) with which the TCP addresses serve HTTPS; goes with oxpushctl.tls.key. A relative path is "
@@ -274,7 +278,7 @@ TLS_CERTIFICATE: Property[str | None] = Property(
 )
 TLS_KEY: Property[str | None] = Property(
     "oxpushctl.tls.key",
-    TEXT,
+    PATH,
     None,
     OWN_FILE,
     "Private key (PEM, without a password) of oxpushctl.tls.certificate. A relative path is relative to the etc "
@@ -283,7 +287,7 @@ TLS_KEY: Property[str | None] = Property(
 )
 TLS_CA: Property[str | None] = Property(
     "oxpushctl.tls.ca",
-    TEXT,
+    PATH,
     None,
     OWN_FILE,
     "Further certificate authorities (PEM) that outgoing connections trust, besides the system's. A relative path is "
@@ -337,7 +341,7 @@ FCM_ENDPOINT: Property[str] = Property(
 ENDPOINTS = (APNS_PRODUCTION, APNS_SANDBOX, FCM_ENDPOINT)
 PACKAGED: Property[str] = Property(
     "oxpushctl.pns.packaged",
-    TEXT,
+    PATH,
     "/usr/share/open-xchange/push-certificates",
     OWN_FILE,
     "The folder in which a package delivers client options: CLIENT.properties, which win as a whole over the YAML "
@@ -378,3 +382,5 @@ REGISTRATION = Property(
 
 # The switch of each transport, by the name that ApnsOptions.switch has; Google's clients have but one.
 SWITCHES = {"apn": APN_ENABLED, "apns_http2": APNS_HTTP2_ENABLED, "gcm": GCM_ENABLED}
+# The transport that each of them switches, by its key.
+TRANSPORT_OF = {APN_ENABLED.key: "apn", APNS_HTTP2_ENABLED.key: "apn", GCM_ENABLED.key: "gcm"}

@@ -15,7 +15,7 @@ nothing but a continuation otherwise than Java; it decodes the escapes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import javaproperties
 
@@ -28,43 +28,56 @@ _TRIMMED = "".join(map(chr, range(0x21)))  # what String.trim() of Java cuts off
 _NEWLINE = re.compile(rb"\r\n?|\n")
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_LINE = re.compile(r"([^\r\n]*+)(?:\r\n?|\n)?")
+_SETTING = re.compile(r"\S[=:]")
 # The quantifiers give nothing back: a key may be as long as the file.
 _ENTRY = re.compile(r"((?:[^\\=: \t\f]++|\\.)*+)[ \t\f]*+(?:[=:][ \t\f]*+)?(.*)", re.DOTALL)
 
 
-def parse(data: bytes, file: str) -> tuple[list[Entry], list[Finding]]:
-    """Return the entries in the order of the file; an entry with a malformed escape becomes a finding."""
+def parse(data: bytes, file: str, is_wanted: Callable[[str], bool] | None = None) -> tuple[list[Entry], list[Finding]]:
+    """Return the entries in the order of the file; an entry with a malformed escape becomes a finding.
+
+    Entries whose key ``is_wanted`` does not take are left out.
+    """
     text, findings = _decode(data, file)
     entries: list[Entry] = []
-    for logical, origin in _logical_lines(text, file):
+    for logical, line, column, has_swallowed in _logical_lines(text):
         match = _ENTRY.fullmatch(logical)
         assert match is not None  # noqa: S101  # no line ends with half an escape: that continues it
         key = ""
         try:
             key = _unescape(match[1])
-            entries.append(Entry(key, _unescape(match[2]).strip(_TRIMMED), origin))
+            value = _unescape(match[2])
+            if is_wanted is None or is_wanted(key):
+                entries.append(Entry(key, value.strip(_TRIMMED), Origin(file, line, column), has_swallowed))
         except javaproperties.InvalidUEscapeError:
             message = "a \\u is not followed by four hexadecimal digits"
             hint = "write a backslash as \\\\"
             malformed = Finding(Severity.ERROR, Reach.ENGINE, "OXP002", message, hint, key=key)
-            findings.append(malformed.at(origin))
+            findings.append(malformed.at(Origin(file, line, column)))
     return entries, findings
 
 
-def _logical_lines(text: str, file: str) -> Iterator[tuple[str, Origin]]:
-    """Yield what holds an entry, continued lines joined, and where it begins; comments and blank lines are none."""
-    lines = iter(enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1))
+def _logical_lines(text: str) -> Iterator[tuple[str, int, int, bool]]:
+    """Yield what holds an entry, continued lines joined, and the line and column where it begins.
+
+    The last of the four tells whether it has swallowed a setting. Comments and blank lines are none.
+    """
+    # One at a time: a list of all lines would take many times the file's size.
+    lines = ((number, match[1]) for number, match in enumerate(_LINE.finditer(text), 1))
     for number, line in lines:
         content = line.lstrip(_BLANKS)
         # A continuation that nothing precedes does not count: the next line may as well be a comment.
         if not content or content[0] in "#!" or content == "\\":
             continue
-        origin = Origin(file, number, len(line) - len(content) + 1)
+        column = len(line) - len(content) + 1
         parts = []
+        has_swallowed = False
         while _is_continued(content):
             parts.append(content[:-1])
             content = next(lines, (0, ""))[1].lstrip(_BLANKS)
-        yield "".join((*parts, content)), origin
+            has_swallowed = has_swallowed or _SETTING.search(content) is not None
+        yield "".join((*parts, content)) if parts else content, number, column, has_swallowed
 
 
 def _is_continued(line: str) -> bool:

@@ -10,28 +10,40 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
+from oxpushctl.config.hosts import HOST, LAST_PORT
+from oxpushctl.config.mail_address import MailAddress
+
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+
+def _never(_text: str) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[T_co]):
     """How a text becomes a value; ``parse`` raises ``ValueError`` and ``wanted`` completes "… is not …".
 
-    ``values`` are all texts that it takes, where they are few.
+    ``values`` are all texts that it takes, where they are few. ``is_default`` tells of texts that stand for the
+    default, whatever they look like.
     """
 
     name: str
     wanted: str
     parse: Callable[[str], T_co]
     values: tuple[str, ...] = ()
+    is_default: Callable[[str], bool] = _never
+
+
+NO_LISTENERS = "listeners are not part of this version"
 
 
 class Effect(enum.Enum):
     """Who heeds a property."""
 
     ENGINE = "the engine"
-    JUDGED = "the configuration's check and flow only: listeners are not part of this version"
+    JUDGED = f"the configuration's check and flow only: {NO_LISTENERS}"
     NONE = "nobody: it is accepted and checked"
 
 
@@ -41,8 +53,8 @@ class Property(Generic[T_co]):
 
     ``since`` is the middleware's version that brought the key. ``is_cascaded`` tells that the middleware may know
     another value for some users (its config cascade), which is not evaluated here. ``aliases`` are other spellings of
-    the key; ``default_text`` says what the default is where that depends on the machine; ``example`` is a value for
-    a sample, where the default is none.
+    the key, of which ``overriding_alias`` wins where both are set. ``default_text`` says what the default is where that
+    depends on the machine; ``example`` is a value for a sample, where the default is none.
     """
 
     key: str
@@ -57,6 +69,7 @@ class Property(Generic[T_co]):
     effect: Effect = Effect.ENGINE
     is_cascaded: bool = False
     aliases: tuple[str, ...] = ()
+    overriding_alias: str = ""
     default_text: str = ""
     example: str = ""
 
@@ -77,9 +90,13 @@ def _natural(text: str) -> int:
     return int(text)
 
 
+def _is_not_positive(text: str) -> bool:
+    return re.fullmatch(r"0+|-[0-9]{1,18}", text) is not None
+
+
 def _port(text: str) -> int:
     number = _natural(text)
-    if not 0 < number <= _MAX_PORT:
+    if not 0 < number <= LAST_PORT:
         raise ValueError
     return number
 
@@ -99,16 +116,8 @@ def _patterns(text: str) -> tuple[str, ...]:
     return tuple(part for part in (piece.strip('"') for piece in _listed(text)) if part)
 
 
-_HOST = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?\])"
-_HOST_PORT = re.compile(rf"{_HOST}:(?P<port>[0-9]{{1,5}})")
-_MAIL_SERVER = re.compile(rf"(?:imaps?://)?{_HOST}(?::(?P<port>[0-9]{{1,5}}))?/?")
-_MAX_PORT = 65535
+_HOST_PORT = re.compile(rf"{HOST}:(?P<port>[0-9]{{1,5}})")
 _LONGEST_SOCKET_PATH = 107  # bytes; unix(7): sun_path has 108, the last one NUL
-
-
-def _check_port(match: re.Match[str] | None) -> None:
-    if match is None or int(match["port"] or 0) > _MAX_PORT:
-        raise ValueError
 
 
 def socket_path(address: str) -> str | None:
@@ -126,25 +135,30 @@ def _addresses(text: str) -> tuple[str, ...]:
     if not addresses:
         raise ValueError
     for address in addresses:
-        if socket_path(address) is None:
-            _check_port(_HOST_PORT.fullmatch(address))
+        if socket_path(address) is not None:
+            continue
+        match = _HOST_PORT.fullmatch(address)
+        # Port 0 is one that the system chooses, which tests and trials are glad of.
+        if match is None or int(match["port"]) > LAST_PORT:
+            raise ValueError
     return addresses
 
 
-def _mail_server(text: str) -> str:
-    _check_port(_MAIL_SERVER.fullmatch(text))
-    return text
-
-
-def _server_url(scheme: str) -> Callable[[str], str]:
+def _server_url(scheme: str, *, may_log_in: bool = False) -> Callable[[str], str]:
     def parse(text: str) -> str:
         parts = urlsplit(text)
         # Reading the port is what makes urlsplit look at it.
         if parts.scheme != scheme or not parts.hostname or parts.port == 0 or parts.path.strip("/") or parts.query:
             raise ValueError
+        # A login or query would be shown wherever the URL is.
+        if not may_log_in and set("@?#") & set(text):
+            raise ValueError
         return text.rstrip("/")
 
     return parse
+
+
+_UNFIT = re.compile(r"[@?#\s]")
 
 
 def _http_urls(text: str) -> tuple[str, ...]:
@@ -152,7 +166,8 @@ def _http_urls(text: str) -> tuple[str, ...]:
     for url in urls:
         parts = urlsplit(url)
         # Reading the port is what makes urlsplit look at it.
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        # A login or query would be shown wherever the URL is.
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0 or _UNFIT.search(url):
             raise ValueError
     return urls
 
@@ -174,11 +189,22 @@ def choice(*values: str) -> Kind[str]:
     return Kind("choice", values[0] if len(values) == 1 else "one of " + ", ".join(values), parse, values)
 
 
+def choice_or(otherwise: str, *values: str) -> Kind[str]:
+    """One word of several, case ignored; any other word means ``otherwise``, which is one of them."""
+
+    def parse(text: str) -> str:
+        return text.lower() if text.lower() in values else otherwise
+
+    return Kind("choice", f"one of {', '.join(values)}; anything else means {otherwise}", parse, values)
+
+
 TEXT: Kind[str] = Kind("text", "text", str)
+PATH: Kind[str] = Kind("path", "a path", str)
 BOOLEAN: Kind[bool] = Kind("boolean", "true or false", _boolean, ("true", "false"))
 NATURAL: Kind[int] = Kind("number", "a whole number", _natural)
 PORT: Kind[int] = Kind("port", "a port (1 to 65535)", _port)
 MILLISECONDS: Kind[int] = Kind("milliseconds", "milliseconds", _natural)
+POSITIVE_MILLISECONDS: Kind[int] = Kind("milliseconds", "milliseconds", _natural, is_default=_is_not_positive)
 DURATION: Kind[float] = Kind("duration", "a duration such as 500ms, 5s, 10m, 4h or 30d", _duration_s)
 TEXTS: Kind[tuple[str, ...]] = Kind("list", "a comma-separated list", _listed)
 PATTERNS: Kind[tuple[str, ...]] = Kind("patterns", "a comma-separated list of patterns", _patterns)
@@ -187,8 +213,12 @@ ADDRESSES: Kind[tuple[str, ...]] = Kind(
     f"a comma-separated list of host:port, [::1]:port or unix:/path ({_LONGEST_SOCKET_PATH} bytes at most)",
     _addresses,
 )
-MAIL_SERVER: Kind[str] = Kind("mail server", "host, host:port, imap://host:port or imaps://host:port", _mail_server)
+MAIL_SERVER: Kind[MailAddress] = Kind(
+    "mail server", "host, host:port, imap://host:port or imaps://host:port", MailAddress.parse
+)
 ENDPOINT: Kind[str] = Kind("endpoint", "https://host:port", _server_url("https"))
-PROXY_URL: Kind[str] = Kind("proxy", "http://host:port", _server_url("http"))
-HTTP_URLS: Kind[tuple[str, ...]] = Kind("URLs", "a comma-separated list of http:// or https:// URLs", _http_urls)
+PROXY_URL: Kind[str] = Kind("proxy", "http://host:port", _server_url("http", may_log_in=True))
+HTTP_URLS: Kind[tuple[str, ...]] = Kind(
+    "URLs", "a comma-separated list of http:// or https:// URLs, without a login or query", _http_urls
+)
 URL: Kind[str] = Kind("url", "a URL such as sqlite:////var/lib/oxpushctl/oxpushctl.db", _url)

@@ -2,83 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from oxpushctl.config import context_sets, rules, selection, source, state, table
+from oxpushctl.config import context_sets, source, state, table
+from oxpushctl.config.clients import selection
+from oxpushctl.config.clients.packaged import read_packaged
+from oxpushctl.config.clients.reader import read_options
+from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.entry import Entry
-from oxpushctl.config.finding import Finding, Reach, Severity
-from oxpushctl.config.options import ClientOptions
-from oxpushctl.config.options_reader import read_options
-from oxpushctl.config.packaged import read_packaged
-from oxpushctl.config.properties import ADMIN_LISTEN, DATABASE_URL, ENDPOINTS, PROXY
+from oxpushctl.config.finding import Finding
+from oxpushctl.config.properties import ENDPOINTS, PROXY
 from oxpushctl.config.resolve import resolve
+from oxpushctl.config.rules import every
 from oxpushctl.config.settings import Settings
 from oxpushctl.errors import MissingFile
-
-
-@dataclass(frozen=True, slots=True)
-class Configuration:
-    """One reading of the configuration.
-
-    ``state`` is the state folder, made by ``state.made`` at first use. ``clients`` are all whose options could be
-    read; ``facade_clients`` those that the mobile API facade serves besides its own.
-    """
-
-    etc: Path
-    state: Path
-    settings: Settings
-    clients: tuple[ClientOptions, ...]
-    facade_clients: frozenset[str]
-    findings: tuple[Finding, ...]
-
-    @property
-    def engine_errors(self) -> tuple[Finding, ...]:
-        """The errors with which nothing starts."""
-        return tuple(
-            finding for finding in self.findings if finding.severity is Severity.ERROR and finding.reach is Reach.ENGINE
-        )
-
-    @property
-    def client_errors(self) -> tuple[Finding, ...]:
-        """The errors that put clients out of service, or a whole file of them."""
-        return tuple(
-            finding for finding in self.findings if finding.severity is Severity.ERROR and finding.reach is Reach.CLIENT
-        )
-
-    @property
-    def usable_clients(self) -> tuple[ClientOptions, ...]:
-        """The clients that are enabled and have no error."""
-        lost = self._lost
-        return tuple(client for client in self.clients if client.is_enabled and not _named(client) & lost)
-
-    @property
-    def admin_listen(self) -> tuple[str, ...]:
-        """Where the commands find the engine, the default filled in."""
-        return self.settings[ADMIN_LISTEN] or (f"unix:{self.state / 'admin.sock'}",)
-
-    @property
-    def database_url(self) -> str:
-        """Where devices and users are kept, the default filled in."""
-        return self.settings[DATABASE_URL] or f"sqlite:///{self.state / 'oxpushctl.db'}"
-
-    @property
-    def _lost(self) -> set[tuple[str, str]]:
-        """Clients and transports with an error; no transport stands for all of them."""
-        return {(finding.client, finding.transport) for finding in self.client_errors}
-
-    def has_error(self, client: ClientOptions) -> bool:
-        """Tell whether an error puts a client out of service."""
-        return bool(_named(client) & self._lost)
-
-    def with_findings(self, more: Iterable[Finding]) -> Configuration:
-        """Return this configuration with further findings."""
-        return replace(self, findings=(*self.findings, *more))
-
-
-def _named(client: ClientOptions) -> set[tuple[str, str]]:
-    return {(client.client, ""), (client.client, selection.transport_of(client))}
 
 
 def read(etc: Path, *, environ: Mapping[str, str], overrides: Sequence[str]) -> Configuration:
@@ -93,8 +32,9 @@ def read(etc: Path, *, environ: Mapping[str, str], overrides: Sequence[str]) -> 
     packaged = read_packaged(etc, settings)
     if not packaged.ids <= options.ids:
         settings, in_values = sources.settings(options.ids | packaged.ids)
-    clients, contradictions = selection.select((*packaged.clients, *options.clients), settings)
-    in_options = selection.harmless(options.findings, packaged.clients)
+    of_files, told = selection.of_mail(options, settings)
+    clients, contradictions = selection.select((*packaged.clients, *of_files), settings)
+    in_options = selection.harmless(told, packaged.clients)
     configuration = Configuration(
         etc=etc,
         state=state.state_folder(environ),
@@ -103,7 +43,7 @@ def read(etc: Path, *, environ: Mapping[str, str], overrides: Sequence[str]) -> 
         facade_clients=frozenset(options.facade_clients),
         findings=(*in_files, *in_options, *packaged.findings, *in_values, *contradictions, *context_sets.told(etc)),
     )
-    return configuration.with_findings(rules.found(configuration))
+    return configuration.with_findings(every.found(configuration))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypedDict
 
 from oxpushctl.config.finding import Finding, Severity
+from oxpushctl.config.text import printable, shortened
+
+_LONGEST_KEY = 300  # characters; a file may be one key
 
 
 class FindingObject(TypedDict):
@@ -23,9 +26,10 @@ class FindingObject(TypedDict):
 
 
 class Report(TypedDict):
-    """All findings as JSON."""
+    """All findings as JSON, and the decision flow where it was asked for."""
 
     findings: list[FindingObject]
+    flow: Mapping[str, object] | None
     errors: int
     warnings: int
 
@@ -38,15 +42,16 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
 def line(found: Finding) -> str:
     """Write ``FILE:LINE:COL: severity CODE KEY: message (hint)``, without what is not known."""
     place = ":".join(str(part) for part in (found.file, found.line, found.column) if part)
-    about = " ".join(part for part in (found.severity.value, found.code, found.key) if part)
+    about = " ".join(part for part in (found.severity.value, found.code, shortened(found.key, _LONGEST_KEY)) if part)
     text = f"{place}: {about}: {found.message}" if place else f"{about}: {found.message}"
     return printable(f"{text} ({found.hint})" if found.hint else text)
 
 
-def report(findings: Sequence[Finding]) -> Report:
+def report(findings: Sequence[Finding], flow: Mapping[str, object] | None = None) -> Report:
     """Write findings for a program."""
     return {
         "findings": [_object(found) for found in findings],
+        "flow": flow,
         "errors": count(findings, Severity.ERROR),
         "warnings": count(findings, Severity.WARNING),
     }
@@ -57,11 +62,6 @@ def count(findings: Iterable[Finding], severity: Severity) -> int:
     return sum(found.severity is severity for found in findings)
 
 
-def printable(text: str) -> str:
-    """Write control characters and lone surrogates as escapes: files hold anything, a terminal obeys it."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
 def _object(found: Finding) -> FindingObject:
     return {
         "severity": found.severity.value,
@@ -70,7 +70,7 @@ def _object(found: Finding) -> FindingObject:
         "file": found.file,
         "line": found.line,
         "column": found.column,
-        "key": found.key,
+        "key": shortened(found.key, _LONGEST_KEY),
         "message": found.message,
         "hint": found.hint,
     }

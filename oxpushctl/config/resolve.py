@@ -13,20 +13,21 @@ from pathlib import Path
 from oxpushctl import topics
 from oxpushctl.config import source, table, writing
 from oxpushctl.config.changes import DEFAULTS_OF_8
+from oxpushctl.config.clients.options import UNIFIED_FOLDER
 from oxpushctl.config.entry import Entry
 from oxpushctl.config.files import read_file
 from oxpushctl.config.finding import Finding, Reach, Severity
-from oxpushctl.config.options_reader import UNIFIED_FOLDER
-from oxpushctl.config.properties import SWITCHES
-from oxpushctl.config.property import Effect
+from oxpushctl.config.properties import TRANSPORT_OF
+from oxpushctl.config.property import ADDRESSES, HTTP_URLS, Effect, Property
 from oxpushctl.config.settings import Origin, Settings
+from oxpushctl.config.text import is_quotable, shortened
 from oxpushctl.errors import MissingFile
 from oxpushctl.model import NEW_MAIL
 
 _SECRET_LIMIT = 64 * 1024
-_SHOWN = 60
-_TOPICS = (NEW_MAIL, "ox:calendar:updates", topics.EVERYTHING)  # all that the middleware knows
-_TRANSPORT_OF = {row.key: "gcm" if name == "gcm" else "apn" for name, row in SWITCHES.items()}
+_OLD, _AS_IT_IS, _OVERRIDING = range(3)
+_COMPARED = 60  # characters of a value
+_TOPICS = (NEW_MAIL, "ox:calendar:updates")  # all that are sent: a switch for * is asked for no notification
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class _Resolution:
                 hint,
                 key=known.entry.key,
                 client=client,
-                transport=_TRANSPORT_OF.get(known.match.row.key, "") if client else "",
+                transport=TRANSPORT_OF.get(known.match.row.key, "") if client else "",
             ).at(known.entry.origin)
         )
 
@@ -120,7 +121,7 @@ def _tell_of_places(known: Sequence[_Known], resolution: _Resolution) -> None:
 def _apply(known: Sequence[_Known], resolution: _Resolution) -> None:
     """Check one source's values, and let them win over those of earlier sources."""
     spellings: defaultdict[str, dict[str, _Known]] = defaultdict(dict)
-    for item in known:
+    for item in sorted(known, key=_rank):
         resolution.named.add(item.match.name)
         spellings[item.match.name][item.entry.key] = item
         if item.match.renamed:
@@ -133,17 +134,26 @@ def _apply(known: Sequence[_Known], resolution: _Resolution) -> None:
             _tell_of_topic(item, resolution)
         _set(item, resolution)
     for by_key in spellings.values():
-        first, *others = by_key.values()
-        for other in others:
+        rivals = [item for item in by_key.values() if _rank(item) == _AS_IT_IS]
+        for first, other in zip(rivals[:1] * len(rivals), rivals[1:], strict=False):
             message = f"is also set as {first.entry.key} at {first.entry.origin}"
             resolution.tell(Severity.ERROR, "OXP107", other, message, "keep one of the two")
+
+
+def _rank(item: _Known) -> int:
+    """Return which of a setting's names win over others: an old one never does, an overriding one always."""
+    if item.match.renamed:
+        return _OLD
+    return _OVERRIDING if item.entry.key == item.match.row.overriding_alias else _AS_IT_IS
 
 
 def _tell_of_topic(item: _Known, resolution: _Resolution) -> None:
     topic = item.match.topic
     what = "nothing is pushed for the topic" if topics.is_valid(topic) else "there can be no topic"
     hint = _meant(topic, _TOPICS) or f"new mail is {NEW_MAIL}"
-    resolution.tell(Severity.WARNING, "OXP114", item, f"has no effect: {what} {_shortened(topic)}", hint)
+    if topic == topics.EVERYTHING:
+        hint = "without a topic the switch is for all of them"
+    resolution.tell(Severity.WARNING, "OXP114", item, f"has no effect: {what} {shortened(topic)}", hint)
 
 
 def _tell_of_defaults_of_8(resolution: _Resolution) -> None:
@@ -167,7 +177,7 @@ def _set(item: _Known, resolution: _Resolution) -> None:
     row = item.match.row
     text = item.entry.text
     origin = item.entry.origin
-    if swallowed := _swallowed(text):
+    if swallowed := _swallowed(item.entry, row):
         # Whatever is said of this value would say that one's as well, which may be a secret.
         message = f"holds the line of {swallowed} as well"
         resolution.tell(Severity.ERROR, "OXP116", item, message, "take the backslash before the end of the line away")
@@ -185,29 +195,49 @@ def _set(item: _Known, resolution: _Resolution) -> None:
         resolution.values.pop(item.match.name, None)
         resolution.origins.pop(item.match.name, None)
         return
+    if row.kind.is_default(text):
+        message = f"is {text}, which means the default, {writing.default_in_words(row)}"
+        resolution.tell(Severity.WARNING, "OXP117", item, message, "remove the line")
+        text = writing.default(row)
     try:
         text.encode()  # a lone surrogate, which \\u can write, is no text
         value = row.kind.parse(text)
     except ValueError:
-        shown = "the value" if source.holds_secret(row, text) else f"'{_shortened(text)}'"
+        is_shown = is_quotable(text) and not source.holds_secret(row, text)
+        shown = f"'{shortened(text)}'" if is_shown else "the value"
         # Java ends a key at its first colon, so a topic needs care: ….enabled.CLIENT.ox\:mail\:new
         hint = "write a colon in a key as \\:" if item.match.client and ":" in text else _meant(text, row.kind.values)
-        resolution.tell(Severity.ERROR, "OXP109", item, f"{shown} is not {row.kind.wanted}", hint)
+        # What nobody heeds stops nothing.
+        severity = Severity.WARNING if row.effect is Effect.NONE else Severity.ERROR
+        resolution.tell(severity, "OXP109", item, f"{shown} is not {row.kind.wanted}", hint)
         return
     resolution.values[item.match.name] = value
     resolution.origins[item.match.name] = origin
 
 
-def _swallowed(text: str) -> str:
-    """Return the key whose line became a part of a value, after a backslash at the end of the line before it."""
-    if "com.openexchange." not in text and "oxpushctl." not in text:
-        return ""
-    return next((row.key for row in table.TABLE if re.search(rf"{re.escape(row.key)}(\.file)?[=:\s]", text)), "")
+def _swallowed(entry: Entry, row: Property[object]) -> str:
+    """Return whose line became a part of a value, after a backslash at the end of the line before it, or nothing."""
+    text = entry.text
+    if "com.openexchange." in text or "oxpushctl." in text:
+        keys = (each.key for each in table.TABLE if re.search(rf"{re.escape(each.key)}(\.file)?[=:\s]", text))
+        if key := next(keys, ""):
+            return key
+    # Secrets are not shown anyway; a list of addresses may be continued, and has colons.
+    is_list = row.kind in (ADDRESSES, HTTP_URLS) and "=" not in text and _is_of_kind(row, text)
+    return "" if not entry.has_swallowed or row.is_secret or is_list else "another setting"
+
+
+def _is_of_kind(row: Property[object], text: str) -> bool:
+    try:
+        row.kind.parse(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _meant(text: str, values: Sequence[str]) -> str:
     """Return a hint at the value that was probably meant, or nothing."""
-    close = difflib.get_close_matches(text[:_SHOWN].lower(), values, n=1)
+    close = difflib.get_close_matches(text[:_COMPARED].lower(), values, n=1)
     return f"did you mean {close[0]}?" if close else ""
 
 
@@ -219,7 +249,3 @@ def _secret_in(path: Path) -> str:
     if not text:
         raise MissingFile("is empty")
     return text
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"

@@ -15,51 +15,62 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 
-from oxpushctl.config import option_table, table, writing
-from oxpushctl.config.options_reader import FACADE_CLIENTS_FILE
+from oxpushctl.config import table, writing
+from oxpushctl.config.clients import option_table
+from oxpushctl.config.clients.options import (
+    APNS_FILE,
+    FACADE_CLIENT,
+    FACADE_CLIENTS_FILE,
+    GCM_FILE,
+)
 from oxpushctl.config.properties import OWN_FILE, PNS_FILE, REST_LOGIN, REST_PASSWORD, SERVER_FILE
 from oxpushctl.config.property import Effect, Property
 
-APNS_FILE = "pns-apns-options.yml"
-GCM_FILE = "pns-gcm-options.yml"
-
 _WIDTH = 110
-_CLIENT = "open-xchange-mobile-api-facade"
 _HOW_TO_READ = (
     "A line with ## explains; one with # is a default, or an example where there is none. Remove the # to set it."
 )
-_HEEDED = {
-    Effect.ENGINE: "",
-    Effect.JUDGED: "checked only: this version runs no listeners",
-    Effect.NONE: "no effect here",
-}
 _ABOUT = {
-    SERVER_FILE: "Dovecot tells of new mail over HTTP, with this login and password. Its side (2.3, lmtp and lda): "
-    "push_notification_driver = ox:url=http://LOGIN:PASSWORD@HOST:8019/preliminary/http-notify/v1/notify "
-    "user_from_metadata",
+    SERVER_FILE: "Dovecot tells of new mail over HTTP. These lines go into its configuration (2.3), without the ##; "
+    "LOGIN and PASSWORD are the values below, and 127.0.0.1 is the machine that oxpushctl runs on:",
     PNS_FILE: f"The push services: switch on those that {APNS_FILE} and {GCM_FILE} have clients for.",
     OWN_FILE: "What the middleware has no property for. STATE is the state folder: $STATE_DIRECTORY, or "
     "/var/lib/oxpushctl.",
 }
+_DOVECOT = """\
+mail_attribute_dict = file:%h/dovecot-attributes
+mail_plugins = $mail_plugins notify push_notification
+remote 127.0.0.1 {
+  protocol imap {
+    imap_metadata = yes
+  }
+}
+plugin {
+  push_notification_driver = ox:url=http://LOGIN:PASSWORD@127.0.0.1:8019/preliminary/http-notify/v1/notify \
+user_from_metadata
+}
+"""
+# What follows the introduction as it is, to be copied.
+_VERBATIM = {SERVER_FILE: _DOVECOT}
 _ABOUT_YAML = {
     APNS_FILE: "The apps on iOS: one section a client, named for its id. An installation of 8.x has them in "
     "pushClientConfig/*.yml instead, which is read as well.",
     GCM_FILE: "The apps on Android: one section a client, named for its id. An installation of 8.x has them in "
     "pushClientConfig/*.yml instead, which is read as well.",
-    FACADE_CLIENTS_FILE: f"The clients that get mail pushes, besides those whose id begins with {_CLIENT}.",
+    FACADE_CLIENTS_FILE: f"The clients that get mail pushes, besides those whose id begins with {FACADE_CLIENT}.",
 }
 # Each section's options with example values; those of the table are explained where they stand first.
 _SECTIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     APNS_FILE: {
-        _CLIENT: ("enabled", "authtype", "privatekey", "keyid", "teamid", "topic", "production"),
-        f"{_CLIENT}-brand": ("enabled", "authtype", "keystore", "password", "topic", "production"),
+        FACADE_CLIENT: ("enabled", "authtype", "privatekey", "keyid", "teamid", "topic", "production"),
+        f"{FACADE_CLIENT}-brand": ("enabled", "authtype", "keystore", "password", "topic", "production"),
     },
-    GCM_FILE: {_CLIENT: ("enabled", "keyPath")},
+    GCM_FILE: {FACADE_CLIENT: ("enabled", "keyPath")},
     FACADE_CLIENTS_FILE: {"our-own-mail-app": ("enabled", "description")},
 }
 _EXAMPLES = {
-    (f"{_CLIENT}-brand", "authtype"): "certificate",
-    (f"{_CLIENT}-brand", "password"): '"the password of mail.p12"',
+    (f"{FACADE_CLIENT}-brand", "authtype"): "certificate",
+    (f"{FACADE_CLIENT}-brand", "password"): '"the password of mail.p12"',
     ("our-own-mail-app", "description"): "the app of the house",
 }
 
@@ -79,10 +90,12 @@ def _joined(lines: Iterable[str]) -> str:
 def _properties(file: str, given: Mapping[str, str]) -> Iterator[str]:
     if about := _ABOUT.get(file):
         yield from (*_explained(about), "##")
+    if verbatim := _VERBATIM.get(file):
+        yield from (*(f"##   {line}" for line in verbatim.splitlines()), "##")
     yield from _explained(_HOW_TO_READ)
     for row in table.TABLE:
         if row.file == file:
-            yield from ("", *_explained(row.doc), *_explained(_facts(row)), _line(row, given))
+            yield from ("", *_explained(row.doc), *_explained(_facts(row, row.key in given)), _line(row, given))
 
 
 def _line(row: Property[object], given: Mapping[str, str]) -> str:
@@ -92,18 +105,19 @@ def _line(row: Property[object], given: Mapping[str, str]) -> str:
     return f"# {writing.assignment(row.key, writing.value(row, row.default) or row.example)}"
 
 
-def _facts(row: Property[object]) -> str:
+def _facts(row: Property[object], is_given: bool) -> str:
     """Return in one sentence what the line itself does not show."""
     topic = "; colons of the topic are written \\:" if "topic" in row.qualifiers else ""
     facts = (
         row.kind.wanted,
         f"default: {row.default_text}" if row.default_text else "",
-        "an example, unset by default" if row.example and not row.default else "",
+        "set here, unset by default" if is_given else "",
+        "an example, unset by default" if row.example and not row.default and not is_given else "",
         "KEY.file=/path takes it from a file of its own" if row.is_secret else "",
         f"may be followed by {''.join(f'.<{each}>' for each in row.qualifiers)}{topic}" if row.qualifiers else "",
         f"since {row.since}" if row.since else "",
         "takes effect on reload" if row.is_reloadable and row.effect is not Effect.NONE else "",
-        _HEEDED[row.effect],
+        "" if row.effect is Effect.ENGINE else f"heeded by {row.effect.value}",
     )
     return "; ".join(fact for fact in facts if fact)
 

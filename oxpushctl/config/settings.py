@@ -36,12 +36,13 @@ class Settings:
 
     def qualified(self, row: Property[T], *qualifiers: str) -> T:
         """Return the value of the most specific name: KEY.a.b, KEY.a, then KEY."""
-        for count in range(len(qualifiers), 0, -1):
-            key = ".".join((row.key, *qualifiers[:count]))
-            if key in self._values:
-                value: Any = self._values[key]
-                return value  # type: ignore[no-any-return]  # the reader parsed it with row.kind
-        return self[row]
+        value: Any = self._values.get(self.deciding(row, *qualifiers), row.default)
+        return value  # type: ignore[no-any-return]  # the reader parsed it with row.kind
+
+    def deciding(self, row: Property[T], *qualifiers: str) -> str:
+        """Return the name that ``qualified`` takes the value of; the key where none is set."""
+        names = (".".join((row.key, *qualifiers[:count])) for count in range(len(qualifiers), 0, -1))
+        return next((name for name in names if name in self._values), row.key)
 
     def is_set(self, row: Property[T]) -> bool:
         """Tell whether the key was set to a usable value."""

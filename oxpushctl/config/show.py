@@ -16,15 +16,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from oxpushctl import __version__
-from oxpushctl.config import selection, source, table, writing
+from oxpushctl.config import source, table, writing
+from oxpushctl.config.clients import selection
+from oxpushctl.config.clients.options import ApnsOptions, ClientOptions, transport_of
+from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Finding, Severity
-from oxpushctl.config.options import ApnsOptions, ClientOptions
-from oxpushctl.config.properties import SWITCHES
 from oxpushctl.config.property import PROXY_URL, URL, Property
-from oxpushctl.config.reading import Configuration
-from oxpushctl.config.render import printable
+from oxpushctl.config.settings import Origin
+from oxpushctl.config.text import SET, masked, printable
 
-_SET = "(set)"
+_WRONG_KIND = "OXP204"  # of an option that is shown as what is used in its place
 # Nothing but a login and a password before the last @, nothing but a host and a path behind it.
 _URL_WITH_PASSWORD = re.compile(r"([a-z0-9+]+://[^:/?#@]*):.*@([A-Za-z0-9._\[\]:-]+(?:/[A-Za-z0-9._/-]*)?)")
 
@@ -106,6 +107,8 @@ def _setting(configuration: Configuration, row: Property[object], name: str, wis
     line = writing.assignment(name, text)
     if source.holds_secret(row, text):
         line = f"# {writing.assignment(name, _masked(row, text))}"
+    elif masked(text) != text:
+        line = f"# {writing.assignment(name, masked(text))}"
     return [*([f"# {'; '.join(notes)}"] if notes else []), line]
 
 
@@ -119,8 +122,8 @@ def _default(configuration: Configuration, row: Property[object]) -> str:
 def _masked(row: Property[object], text: str) -> str:
     """Return what may be shown of a secret: of a URL all but its password, where that is sure to be all."""
     if row.kind in (URL, PROXY_URL) and (match := _URL_WITH_PASSWORD.fullmatch(text)):
-        return f"{match[1]}:{_SET}@{match[2]}"
-    return _SET
+        return f"{match[1]}:{SET}@{match[2]}"
+    return SET
 
 
 def _place(found: Finding) -> str:
@@ -133,14 +136,24 @@ def _words(found: Finding) -> str:
 
 def _client(configuration: Configuration, client: ClientOptions, wish: Wish) -> Iterator[str]:
     """Yield a client: where it is configured, whether it is in service, and its options."""
-    transport = selection.transport_of(client)
+    transport = transport_of(client)
     yield printable(f"# {client.client}, {transport}, {client.origin}: {_state(configuration, client)}")
     for found in configuration.client_errors:
         if found.client == client.client and found.transport in ("", transport):
             yield f"#   {found.code} at {_place(found)}: {_words(found)}"
     for name, text in _options(client).items():
-        written = client.written.get(name) if wish.with_sources else None
-        yield printable(f"#   {name}: {text}" + (f"  ({written.origin})" if written else ""))
+        yield printable(f"#   {name}: {text}{_option_note(configuration, client, name, wish)}")
+
+
+def _option_note(configuration: Configuration, client: ClientOptions, name: str, wish: Wish) -> str:
+    """Say where an option's value came from, or that it stands for one that is not of the option's kind."""
+    written = client.written.get(name)
+    if written is None:
+        return ""
+    wrong = (found for found in configuration.client_errors if found.code == _WRONG_KIND)
+    if any(Origin(found.file, found.line, found.column) == written.origin for found in wrong):
+        return f"  (in place of what {written.origin} says)"
+    return f"  ({written.origin})" if wish.with_sources else ""
 
 
 def _state(configuration: Configuration, client: ClientOptions) -> str:
@@ -149,7 +162,7 @@ def _state(configuration: Configuration, client: ClientOptions) -> str:
     if configuration.has_error(client):
         return "out of service"
     if not selection.is_switched_on(client, configuration.settings):
-        return f"not used, {SWITCHES[selection.switch_of(client)].key} is not true"
+        return f"not used, {selection.deciding_switch(client, configuration.settings)} is not true"
     return "in service"
 
 
@@ -160,7 +173,7 @@ def _options(client: ClientOptions) -> dict[str, str]:
             "authtype": client.authtype,
             "topic": client.topic,
             "keystore": client.keystore,
-            "password": None if client.password is None else _SET,
+            "password": None if client.password is None else SET,
             "privatekey": client.privatekey,
             "keyid": client.keyid,
             "teamid": client.teamid,

@@ -23,6 +23,7 @@ from oxpushctl.model import NEW_MAIL
 ENVIRONMENT = "environment"
 OPTION = "-o"
 _PREFIX = "OXPUSHCTL_"
+_SUGGESTIONS = 20  # what is meant is looked for so often only: each time it is compared with everything
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _NO_PROPERTY = frozenset({"OXPUSHCTL_ETC"})
 _NO_FILE = ("is a folder: nothing in it is read", "put its files into the folder above, or give it another name")
@@ -39,12 +40,18 @@ def read_folder(etc: Path) -> tuple[list[Entry], list[Finding]]:
         try:
             data = read_file(etc / name)
         except MissingFile as error:
-            findings.append(Finding(Severity.ERROR, Reach.ENGINE, "OXP001", str(error), file=name))
+            findings.append(Finding(Severity.ERROR, Reach.ENGINE, "OXP001", str(error), unreadable(error), file=name))
             continue
-        found, told = properties_file.parse(data, name)
+        found, told = properties_file.parse(data, name, table.is_told_of)
         entries += found
         findings += told
     return entries, findings
+
+
+def unreadable(error: MissingFile) -> str:
+    """Return a hint at what to do about a file that may not be read, or nothing where that is not the reason."""
+    is_forbidden = isinstance(error.__cause__, PermissionError)
+    return "run the check as the engine's user, or let that one read the file: chown, chmod" if is_forbidden else ""
 
 
 def names_in(folder: Path, *endings: str) -> list[str]:
@@ -94,6 +101,7 @@ def read_environment(
     keys_of = _keys_by_variable(clients, written) if variables else {}
     entries: list[Entry] = []
     findings: list[Finding] = []
+    unknown = 0
     for variable in variables:
         keys = sorted(keys_of.get(variable, ()))
         if len(keys) == 1:
@@ -103,7 +111,8 @@ def read_environment(
             message = f"{variable} can mean {' or '.join(keys)}"
             findings.append(_told(Severity.ERROR, "OXP004", message, "set it in a file or with -o"))
         else:
-            meant = _variable_meant(variable, keys_of)
+            unknown += 1
+            meant = _variable_meant(variable, keys_of) if unknown <= _SUGGESTIONS else ""
             hint = f"did you mean {meant}?" if meant else "the case is that of the key"
             findings.append(_told(Severity.WARNING, "OXP005", f"{variable} is no property's variable", hint))
     return entries, findings
@@ -133,10 +142,8 @@ def read_overrides(overrides: Sequence[str]) -> list[Entry]:
     """Return what ``-o KEY=VALUE`` says; a secret on a command line is refused, everybody could read it there."""
     entries = []
     for override in overrides:
-        key, equals, text = override.partition("=")
+        key, _, text = override.partition("=")
         match = table.find(key.strip())
-        if not equals:
-            raise BadUsage("-o wants KEY=VALUE")
         if match and not match.is_file and holds_secret(match.row, text):
             raise BadUsage(f"-o {key}: a secret is not given on the command line (use {match.row.key}.file=/path)")
         entries.append(Entry(key.strip(), text.strip(), Origin(OPTION)))

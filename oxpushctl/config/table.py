@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from types import ModuleType
 
 from oxpushctl.config import inert, listening, properties
@@ -31,7 +32,22 @@ _FOREIGN = (
     "com.openexchange.pns.transport.wns.",
     "com.openexchange.pns.transport.webhooks.",
 )
+# Keys of versions to come: no key of this one is meant.
+_LATER = (
+    "oxpushctl.admin.login",
+    "oxpushctl.admin.password",
+    "oxpushctl.catchup.",
+    "oxpushctl.cluster.",
+    "oxpushctl.credentials.",
+    "oxpushctl.imap.login.rate",
+    "oxpushctl.imapidle.",
+    "oxpushctl.outbox.path",
+    "oxpushctl.public.",
+    "oxpushctl.push.burst",
+    "oxpushctl.users.",
+)
 FILE_SUFFIX = ".file"
+_KEYS_AT_HAND = 8192
 _LONGEST = 100  # characters of a key; what is longer has a mistake elsewhere than in its qualifiers
 
 _BY_KEY: dict[str, Property[object]] = {key: row for row in TABLE for key in (row.key, *row.aliases)}
@@ -84,8 +100,22 @@ def is_mistaken(key: str) -> bool:
     return (key.startswith(_OURS) and not key.startswith(_FOREIGN)) or _NEAR_MISSES.nearest(key) is not None
 
 
+def is_told_of(key: str) -> bool:
+    """Tell whether anything is ever said of a key: one that is known, was once, or must be a mistake."""
+    return _is_told_of(key) if len(key) <= _LONGEST else _told_of(key)
+
+
+def _told_of(key: str) -> bool:
+    return find(key) is not None or removed(key) is not None or is_mistaken(key)
+
+
+_is_told_of = lru_cache(maxsize=_KEYS_AT_HAND)(_told_of)
+
+
 def suggestion(key: str) -> str:
     """Return a hint at the key that was probably meant, or nothing."""
+    if key.startswith(_LATER):
+        return ""
     meant = _NEAR_MISSES.nearest(key) or _qualified(key) or _NEAR_MISSES.alike(key)
     return f"did you mean {meant}?" if meant else ""
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from oxpushctl.config.check import has_error
+from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Finding, Reach, Severity
+from oxpushctl.config.listening import DOVEADM_ENABLED, DOVEADM_ENDPOINTS, DOVEADM_SECRET, PREFER_DOVEADM
+from oxpushctl.config.mailboxes import is_doveadm_first
 from oxpushctl.config.properties import PASSCRYPT, REGISTRATION
 from oxpushctl.config.settings import Origin, Settings
 from oxpushctl.listeners.dovecot_config import DovecotConfig, IpAddress
 from oxpushctl.registration import SIGNED
 
-if TYPE_CHECKING:
-    from oxpushctl.config.reading import Configuration
-
 # Who delivers mail: an MTA over LMTP, or by starting dovecot-lda.
 DELIVERING = ("lmtp", "lda")
 
+# How root writes down what Dovecot takes, into a file that nobody else reads.
+DOVECONF_BY_HAND = "as root: (umask 077; doveconf -nP > FILE), then --dovecot-config FILE"
+
 _NEW_LINE = " ⏎ "
+_NEW_LINE_EXPLAINED = " (⏎: a new line)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,8 @@ class Case:
 
     def hint(self, old: Sequence[str], new: Sequence[str] = ()) -> str:
         """Say which lines to write into Dovecot's configuration: those for 2.3, or for 2.4 where they differ."""
-        return "write: " + _NEW_LINE.join(new if new and self.dovecot.has_new_syntax else old)
+        lines = new if new and self.dovecot.has_new_syntax else old
+        return f"write{_NEW_LINE_EXPLAINED if len(lines) > 1 else ''}: {_NEW_LINE.join(lines)}"
 
     def found(
         self, severity: Severity, code: str, key: str, message: str, hint: str = "", origin: Origin | None = None
@@ -68,3 +72,9 @@ class Case:
 
 
 Rule = Callable[[Case], Iterable[Finding]]
+
+
+def registers_over_imap(configuration: Configuration) -> bool:
+    """Tell whether users are registered over IMAP rather than doveadm; not where errors leave that open."""
+    rows = (PREFER_DOVEADM, DOVEADM_ENABLED, DOVEADM_SECRET, DOVEADM_ENDPOINTS)
+    return not is_doveadm_first(configuration.settings) and not has_error(configuration, *rows)

@@ -10,27 +10,29 @@ import asyncio
 import contextlib
 import ipaddress
 import re
+import shlex
 import shutil
 import socket
-from collections.abc import Iterable
+import stat
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from oxpushctl.config.check import Wishes, has_error
+from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Finding, Reach, Severity
-from oxpushctl.config.hosts import host_of, is_this_machine
+from oxpushctl.config.hosts import is_this_machine
 from oxpushctl.config.listening import DOVECOT_ENABLED
 from oxpushctl.config.properties import MAIL_SERVER_URL
+from oxpushctl.config.settings import Origin
 from oxpushctl.errors import NotReachable
 from oxpushctl.listeners import dovecot_config, dovecot_rules_access, dovecot_rules_delivery
-from oxpushctl.listeners.dovecot_case import DELIVERING, Case, Rule
+from oxpushctl.listeners.dovecot_case import DELIVERING, DOVECONF_BY_HAND, Case, Rule
 from oxpushctl.listeners.dovecot_config import Block, DovecotConfig, IpAddress
 from oxpushctl.listeners.dovecot_driver import drivers
 from oxpushctl.listeners.dovecot_syntax import BadDovecotConfig, UnreadableInclude
 from oxpushctl.listeners.mail_server import MailServer
-
-if TYPE_CHECKING:
-    from oxpushctl.config.reading import Configuration
+from oxpushctl.look_up import looked_up
 
 DOVECONF = "doveconf -n"
 
@@ -39,9 +41,8 @@ _FOLDERS = "/usr/bin:/usr/sbin:/usr/local/bin:/usr/local/sbin"
 _IMAP_PORTS = {"imap": 143, "imaps": 993}
 _ANSWER_LIMIT_S = 5.0
 _LOOK_UP_LIMIT_S = 3.0
-# With -P the driver's URL keeps its login and password, which an older doveconf never hides and does not know.
+# With -P the driver's URL keeps its login and password. Older versions know no -P, and hide nothing.
 _WITH_SECRETS = ("-nP", "-n")
-_BY_HAND = "as root: doveconf -nP > FILE, then --dovecot-config FILE"
 _USER_INFO = re.compile(r"(?<=://)\S*@")
 
 _PUSH_RULES: tuple[Rule, ...] = (*dovecot_rules_delivery.RULES, *dovecot_rules_access.REGISTERING)
@@ -57,7 +58,8 @@ async def check_dovecot(configuration: Configuration, wishes: Wishes) -> list[Fi
             dovecot = await asyncio.to_thread(dovecot_config.read, wishes.dovecot_config)
         except BadDovecotConfig as error:
             return [_broken(error)]
-        return _judged(Case(configuration, dovecot, await _own_addresses(configuration, wishes)))
+        case = Case(configuration, dovecot, await _own_addresses(configuration, wishes))
+        return [*_judged(case), *_open_secrets(case)]
     program = shutil.which("doveconf") or shutil.which("doveconf", path=_FOLDERS)
     if program is None or wishes.is_offline or not _is_dovecot_here(configuration):
         return []
@@ -65,11 +67,11 @@ async def check_dovecot(configuration: Configuration, wishes: Wishes) -> list[Fi
         dovecot = dovecot_config.parse(await _asked(program), DOVECONF)
     except (NotReachable, BadDovecotConfig) as error:
         message = f"cannot be used: {error}"
-        return [Finding(Severity.INFO, Reach.USER, "OXP603", message, _BY_HAND, file=DOVECONF)]
+        return [Finding(Severity.INFO, Reach.USER, "OXP603", message, DOVECONF_BY_HAND, file=DOVECONF)]
     case = Case(configuration, dovecot, await _own_addresses(configuration, wishes))
     if other := _why_another(case):
         hint = "name the configuration of the Dovecot that has the mail with --dovecot-config FILE"
-        return [case.found(Severity.INFO, "OXP604", "Dovecot", f"of this machine is not judged: {other}", hint)]
+        return [case.found(Severity.INFO, "OXP604", "Dovecot", f"this machine's own is not judged: {other}", hint)]
     return [replace(found, severity=_at_most_warning(found.severity)) for found in _judged(case)]
 
 
@@ -79,10 +81,33 @@ def _judged(case: Case) -> list[Finding]:
     return [found for rule in rules for found in rule(case)]
 
 
+def _open_secrets(case: Case) -> Iterator[Finding]:
+    """Say which files hold the intake's login and password for everybody to read, as it is said of our own."""
+    told: set[str] = set()
+    for driver in (driver for protocol in DELIVERING for driver in drivers(case.dovecot, protocol)):
+        target, file = driver.target, driver.origin.file
+        has_secret = driver.has_broken_login or (target is not None and target.user_pass is not None)
+        if has_secret and file not in told and _is_open(Path(file)):
+            told.add(file)
+            message = "every user of this machine can read the file, which holds a secret"
+            yield case.found(
+                Severity.WARNING, "OXP331", driver.name, message, f"chmod o-r {shlex.quote(file)}", Origin(file)
+            )
+
+
+def _is_open(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & stat.S_IROTH)
+    except OSError:  # gone since it was read
+        return False
+
+
 def _broken(error: BadDovecotConfig) -> Finding:
     if isinstance(error, UnreadableInclude):
         message = f"{error}: Dovecot's configuration is not judged without it"
-        return Finding(Severity.WARNING, Reach.USER, "OXP602", message, _BY_HAND, key="!include").at(error.origin)
+        return Finding(Severity.WARNING, Reach.USER, "OXP602", message, DOVECONF_BY_HAND, key="!include").at(
+            error.origin
+        )
     return Finding(Severity.ERROR, Reach.USER, "OXP601", str(error)).at(error.origin)
 
 
@@ -94,7 +119,8 @@ def _is_dovecot_here(configuration: Configuration) -> bool:
     """Tell whether the mail server is this machine, as far as anybody said."""
     if has_error(configuration, MAIL_SERVER_URL):
         return False
-    return is_this_machine(host_of(configuration.settings[MAIL_SERVER_URL] or ""))
+    server = configuration.settings[MAIL_SERVER_URL]
+    return server is None or is_this_machine(server.host)
 
 
 def _why_another(case: Case) -> str:
@@ -166,7 +192,7 @@ async def _own_addresses(configuration: Configuration, wishes: Wishes) -> tuple[
     server = configuration.settings[MAIL_SERVER_URL]
     if not server or has_error(configuration, MAIL_SERVER_URL):
         return ()
-    host = host_of(server)
+    host = server.host
     if host.lower().rstrip(".") == "localhost":
         return (ipaddress.IPv4Address("127.0.0.1"), ipaddress.IPv6Address("::1"))
     try:
@@ -178,11 +204,10 @@ async def _own_addresses(configuration: Configuration, wishes: Wishes) -> tuple[
 
 
 async def _looked_up(host: str) -> list[str]:
-    loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(_LOOK_UP_LIMIT_S):
-            found = await loop.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
-    except (OSError, TimeoutError):  # whether the mail server can be reached is told by who tries
+            found = await asyncio.wrap_future(looked_up(host, None))
+    except (OSError, UnicodeError):  # whether the mail server can be reached is told by who tries
         return []
     return [str(address[0]) for _, _, _, _, address in found]
 

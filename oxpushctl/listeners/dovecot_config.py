@@ -25,6 +25,12 @@ _VERSION_PRINTED = re.compile(r"^# ([23](?:\.\d+)+)\S*(?: \([0-9a-f]+\))?: \S", 
 _VERSION_SET = re.compile(r"\d+(?:\.\d+)*")
 _LAST_OLD_SYNTAX = (2, 3)
 
+# More than anybody writes, and little enough for a file that repeats itself not to fill the memory.
+_DEEPEST = 50
+_LONGEST_VALUE = 64 * 1024
+_LONGEST_IN_ALL = 4 * 1024 * 1024
+_MOST_INCLUDED = 100_000
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -65,7 +71,7 @@ class Entry:
         """
         if name == self.key:
             return not self.sections
-        return any(f"{prefix}_{self.key}" == name for prefix in _prefixes(self.sections))
+        return name.endswith(f"_{self.key}") and _is_prefix(name[: -len(self.key) - 1], self.sections)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +139,7 @@ def parse(text: str, file: str) -> DovecotConfig:
     """Parse a configuration; ``file`` is its name in messages, and what included files are relative to."""
     entries: list[Entry] = []
     open_blocks: list[tuple[Block, Origin]] = []
+    references = _References()
     for statement in statements(text, file):
         blocks = [block for block, _ in open_blocks]
         if statement.kind is Kind.END:
@@ -140,6 +147,8 @@ def parse(text: str, file: str) -> DovecotConfig:
                 raise BadDovecotConfig("there is no block for this } to end", statement.origin)
             open_blocks.pop()
         elif statement.kind is Kind.BEGIN:
+            if len(blocks) == _DEEPEST:
+                raise BadDovecotConfig(f"blocks are nested more than {_DEEPEST} deep", statement.origin)
             block = Block(statement.key, statement.value)
             open_blocks.append((block, statement.origin))
             entries.append(_entry("", "", [*blocks, block], statement.origin))
@@ -147,7 +156,7 @@ def parse(text: str, file: str) -> DovecotConfig:
             *path, key = statement.key.split("/")  # plugin/key, service/imap/key
             more = [Block(*path)] if 0 < len(path) <= 2 else []
             entry = _entry(key, statement.value, [*blocks, *more], statement.origin)
-            entries.append(replace(entry, value=_expanded(entry, entries)))
+            entries.append(references.expanded(entry))
     if open_blocks:
         block, origin = open_blocks[-1]
         raise BadDovecotConfig(f"there is no }} that ends the block {block.kind}", origin)
@@ -174,40 +183,62 @@ def _entry(key: str, value: str, blocks: Iterable[Block], origin: Origin) -> Ent
     return Entry(key, value, filters, tuple(block for block in all_blocks if block not in filters), origin)
 
 
-def _expanded(entry: Entry, earlier: list[Entry]) -> str:
-    """Write out ``$name`` at the begin of a value (2.3) and ``$SET:name`` (2.4); later changes do not count."""
+class _References:
+    """Writes out ``$name`` at the begin of a value (2.3) and ``$SET:name`` (2.4); later changes do not count."""
 
-    def written_out(match: re.Match[str]) -> str:
+    def __init__(self) -> None:
+        self._last: dict[tuple[str, tuple[Block, ...], tuple[Block, ...]], tuple[int, str]] = {}
+        self._count = 0
+        self._left = _LONGEST_IN_ALL
+
+    def expanded(self, entry: Entry) -> Entry:
+        """Return an entry with its value written out; what comes after it may refer to it."""
+        left = min(_LONGEST_VALUE, self._left)
+
+        def written_out(match: re.Match[str]) -> str:
+            nonlocal left
+            value = self._value(entry, match[1])
+            # A list that nothing was said about is empty; other defaults are not known here.
+            text = value if value is not None else "" if match[1] == entry.key else match[0]
+            left -= len(text)
+            if left < 0:
+                raise BadDovecotConfig(f"what {entry.key} refers to makes it too long to be judged", entry.origin)
+            return text
+
+        value = re.sub(r"(?:^\$(?!SET:|ENV:)|(?<!\S)\$SET:)([^\s]+)", written_out, entry.value).strip()
+        if value != entry.value:
+            self._left -= len(value)
+            entry = replace(entry, value=value)
+        self._count += 1
+        self._last[entry.key, entry.filters, entry.sections] = self._count, value
+        return entry
+
+    def _value(self, entry: Entry, name: str) -> str | None:
+        """Return what a setting was last set to where an entry stands, in its own section or outside of all."""
         for depth in range(len(entry.filters), -1, -1):
-            for found in reversed(earlier):
-                if (
-                    found.key == match[1]
-                    and found.filters == entry.filters[:depth]
-                    and found.sections
-                    in (
-                        (),
-                        entry.sections,
-                    )
-                ):
-                    return found.value
-        # A list that nothing was said about is empty; other defaults are not known here.
-        return "" if match[1] == entry.key else match[0]
-
-    return re.sub(r"(?:^\$(?!SET:|ENV:)|(?<!\S)\$SET:)([^\s]+)", written_out, entry.value).strip()
+            places = ((name, entry.filters[:depth], sections) for sections in ((), entry.sections))
+            if found := [self._last[place] for place in places if place in self._last]:
+                return max(found)[1]
+        return None
 
 
 def _with_groups(entries: list[Entry]) -> list[Entry]:
     """Put the settings of 2.4's groups where ``@label = name`` includes them; they give way to all others."""
+    groups: dict[Block, list[Entry]] = {}
+    others: list[Entry] = []
+    for entry in entries:
+        is_of_group = entry.sections[:1] and entry.sections[0].kind == "group"
+        (groups.setdefault(entry.sections[0], []) if is_of_group else others).append(entry)
     included: list[Entry] = []
-    others = [entry for entry in entries if not entry.sections or entry.sections[0].kind != "group"]
     for use in others:
         if not use.key.startswith("@"):
             continue
-        group = Block("group", f"{use.key} {use.value}")
-        for entry in entries:
-            if entry.sections[:1] == (group,):
-                sections = (*use.sections, *entry.sections[1:])
-                included.append(replace(entry, filters=(*use.filters, *entry.filters), sections=sections))
+        group = groups.get(Block("group", f"{use.key} {use.value}"), [])
+        if len(included) + len(group) > _MOST_INCLUDED:
+            raise BadDovecotConfig("the groups that are included hold too many settings to be judged", use.origin)
+        for entry in group:
+            sections = (*use.sections, *entry.sections[1:])
+            included.append(replace(entry, filters=(*use.filters, *entry.filters), sections=sections))
     return included + others
 
 
@@ -223,7 +254,7 @@ def _version(text: str, entries: list[Entry]) -> tuple[int, ...]:
 def _rank(filters: tuple[Block, ...], scope: Scope) -> tuple[int, ...] | None:
     """Return how specific filters are that let somebody through, ``None`` where they do not.
 
-    The server's address outweighs the client's, that the name asked for, that the protocol.
+    Most specific last: by server address, then client address, then server name, then protocol.
     """
     ranks = {"local": 0, "remote": 0, "local_name": 0, "protocol": 0}
     for block in filters:
@@ -245,10 +276,15 @@ def _rank(filters: tuple[Block, ...], scope: Scope) -> tuple[int, ...] | None:
     return tuple(ranks.values())
 
 
-def _prefixes(sections: tuple[Block, ...]) -> set[str]:
-    """Return the names that the innermost section lends: its kind, the same below its parents', and with its name."""
-    found: set[str] = set()
-    for block in sections:
-        kinds = {block.kind, *(f"{prefix}_{block.kind}" for prefix in found)}
-        found = kinds | {f"{kind}_{block.name}" for kind in kinds if block.name}
-    return found
+def _is_prefix(text: str, sections: tuple[Block, ...]) -> bool:
+    """Tell whether sections lend a text to what stands in them: the innermost's name, behind those of outer ones.
+
+    ``service`` or ``service_imap``, and so on outwards: any of them may be the outermost.
+    """
+    lefts = {text}  # what outer sections have to make up
+    for block in reversed(sections):
+        forms = (block.kind, f"{block.kind}_{block.name}") if block.name else (block.kind,)
+        if not lefts.isdisjoint(forms):
+            return True
+        lefts = {left[: -len(form) - 1] for left in lefts for form in forms if left.endswith(f"_{form}")}
+    return False

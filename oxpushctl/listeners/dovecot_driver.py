@@ -26,6 +26,8 @@ from oxpushctl.listeners.dovecot_config import DovecotConfig, Entry, Scope
 from oxpushctl.listeners.dovecot_syntax import HIDDEN
 
 _OLD_NAMES = ("push_notification_driver", "push_notification_backend")
+# http://login:pass/word@host: to a URL's readers the host is login.
+_AT_BEHIND_HOST = re.compile(r"://[^/?#]*[/?#].*@", re.DOTALL)
 # In a plugin's setting a % begins a variable of 2.3, so that one of a URL is doubled.
 _LONE_PERCENT = re.compile(r"(?<!%)(?:%%)*%[0-9A-Fa-f]{2}")
 
@@ -65,8 +67,13 @@ class Driver:
 
     @property
     def target(self) -> Target | None:
-        """Whom it calls, ``None`` if that is no URL."""
-        return _target(self.url or "")
+        """Whom it calls, ``None`` if that is no URL, or cannot be told."""
+        return None if self.has_broken_login else _target(self.url or "")
+
+    @property
+    def has_broken_login(self) -> bool:
+        """Whether a /, ? or # ends the login or password: what reads as host and path may be part of them."""
+        return _AT_BEHIND_HOST.search(self.url or "") is not None
 
 
 def drivers(config: DovecotConfig, protocol: str) -> list[Driver]:
@@ -76,7 +83,9 @@ def drivers(config: DovecotConfig, protocol: str) -> list[Driver]:
 
 
 def _old_drivers(matching: list[Entry]) -> Iterator[Driver]:
-    settings = {entry.key: entry for entry in matching if entry.key and _is_plugin_setting(entry) and entry.value}
+    last = {entry.key: entry for entry in matching if entry.key and _is_plugin_setting(entry)}
+    # An empty value takes back what holds for everybody.
+    settings = {name: entry for name, entry in last.items() if entry.value}
     # The older name counts only where nothing has the newer one.
     base = next((name for name in _OLD_NAMES if name in settings), _OLD_NAMES[0])
     number = 1

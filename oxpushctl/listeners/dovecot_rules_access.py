@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from oxpushctl.config.check import has_error
 from oxpushctl.config.finding import Finding, Severity
-from oxpushctl.config.listening import DOVEADM_ENABLED, IDLE_ENABLED, PREFER_DOVEADM
-from oxpushctl.listeners.dovecot_case import Case, Rule
+from oxpushctl.config.listening import IDLE_ENABLED
+from oxpushctl.listeners.dovecot_case import Case, Rule, registers_over_imap
 from oxpushctl.listeners.dovecot_config import Block, Entry, IpAddress, Scope, network
 
 # The default of oxpushctl.imapidle.maxSessions: sessions per mail server and node.
@@ -24,12 +23,13 @@ _IMAP = "imap"
 
 def _metadata(case: Case) -> Iterator[Finding]:
     entries = [entry for entry in case.dovecot.entries if entry.key == "imap_metadata" and not entry.sections]
-    places = {tuple(block for block in entry.filters if block.kind.startswith("local")) for entry in entries}
+    served = (tuple(block for block in entry.filters if block.kind.startswith("local")) for entry in entries)
+    places = list(dict.fromkeys(served))
     who = case.own_addresses[0] if case.own_addresses else "ADDRESS-OF-THIS-MACHINE"
     hint = case.hint([f"remote {who} {{", "protocol imap {", "imap_metadata = yes", "}", "}"])
-    is_over_imap = not (case.settings[DOVEADM_ENABLED] and case.settings[PREFER_DOVEADM])
+    is_over_imap = registers_over_imap(case.configuration)
     if not any(entry.is_yes and _is_for_imap(entry) for entry in entries):
-        if is_over_imap and not has_error(case.configuration, DOVEADM_ENABLED, PREFER_DOVEADM):
+        if is_over_imap:
             message = "is not on: nobody can be registered over IMAP"
             # Beside a protocol imap that says no, Dovecot refuses a remote that says yes.
             instead, origin = (f"{hint} instead", entries[-1].origin) if entries else (hint, None)
@@ -38,13 +38,13 @@ def _metadata(case: Case) -> Iterator[Finding]:
     open_to_all = [entry for place in places if (entry := _metadata_for(case, None, place)) and entry.is_yes]
     if open_to_all and not case.is_signed and case.is_registration_known:
         message = "is on outside of remote { }: the owner of any mailbox can register it as another user's"
-        either = f"{hint} instead, or have registrations signed: config explain OXP607"
-        yield case.found(Severity.ERROR, "OXP607", "imap_metadata", message, either, open_to_all[0].origin)
+        instead, origin = f"{hint} instead", open_to_all[0].origin
+        yield case.found(Severity.ERROR, "OXP607", "imap_metadata", message, instead, origin)
     if open_to_all or not case.own_addresses or not is_over_imap:
         return
     reached = (_metadata_for(case, own, place) for own in case.own_addresses for place in places)
     if not any(entry and entry.is_yes for entry in reached):
-        message = f"is on for others, but not for {_written(case)}, where our log-ins come from"
+        message = f"is on for others, but not for {_written(case)}{_enough(case)}, where our log-ins come from"
         yield case.found(Severity.WARNING, "OXP608", "imap_metadata", message, hint, entries[0].origin)
 
 
@@ -67,7 +67,8 @@ def _trusted_networks(case: Case) -> Iterator[Finding]:
     # A host's name may well be ours.
     if None in networks or any(own in known for own in case.own_addresses for known in networks if known):
         return
-    message = f"lacks {_written(case)}: one user's wrong password slows all of our log-ins, from 10 ms to seconds"
+    lacking = f"lacks {_written(case)}{_enough(case)}"
+    message = f"{lacking}: one user's wrong password slows all of our log-ins, from 10 ms to seconds"
     hint = case.hint([" ".join(["login_trusted_networks =", *trusted, str(case.own_addresses[0])])])
     origin = entry.origin if entry else None
     yield case.found(Severity.WARNING, "OXP617", "login_trusted_networks", message, hint, origin)
@@ -133,6 +134,10 @@ def _hibernation(case: Case) -> Iterator[Finding]:
 
 def _written(case: Case) -> str:
     return " or ".join(map(str, case.own_addresses))
+
+
+def _enough(case: Case) -> str:
+    return " (one of them is enough)" if len(case.own_addresses) > 1 else ""
 
 
 # Those of registrations, and those that hold for whoever logs in.

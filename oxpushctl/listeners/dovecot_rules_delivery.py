@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 from collections.abc import Iterator
 
@@ -10,11 +9,11 @@ from oxpushctl.config.check import has_error
 from oxpushctl.config.finding import Finding, Severity
 from oxpushctl.config.hosts import host_of, is_this_machine
 from oxpushctl.config.properties import INTAKE_LISTEN, REST_LOGIN, REST_PASSWORD, TLS_CERTIFICATE, TLS_KEY
-from oxpushctl.listeners.dovecot_case import DELIVERING, Case, Rule
+from oxpushctl.listeners.dovecot_case import DELIVERING, DOVECONF_BY_HAND, Case, Rule
 from oxpushctl.listeners.dovecot_config import IpAddress, Scope
 from oxpushctl.listeners.dovecot_driver import Driver, Target, drivers
 
-# What the intake serves; listeners know nothing of the web floor's room beside them.
+# The path of web.notify, which a part may not import; a test compares them.
 NOTIFY_PATH = "/preliminary/http-notify/v1/notify"
 
 _NEEDED_PLUGINS = ("notify", "push_notification")
@@ -28,7 +27,10 @@ def _version(case: Case) -> Iterator[Finding]:
         written = ".".join(map(str, version))
         message = f"is {written}: the driver ox came with 2.2.19"
         yield case.found(Severity.ERROR, "OXP605", "Dovecot", message, "upgrade Dovecot")
-    for driver in drivers(case.dovecot, DELIVERING[0]) if version and version < _FIRST_WITH_HTTPS else ():
+    if not version or version >= _FIRST_WITH_HTTPS:
+        return
+    running = dict.fromkeys(driver for protocol in DELIVERING for driver in drivers(case.dovecot, protocol))
+    for driver in running:
         if driver.is_ox and driver.target and driver.target.scheme == "https":
             message = "calls https, which Dovecot can from 2.3 on"
             yield case.found(Severity.ERROR, "OXP605", driver.name, message, "upgrade Dovecot", driver.origin)
@@ -120,7 +122,8 @@ def _driver_findings(case: Case, driver: Driver, problem: str) -> Iterator[Findi
     elif problem:
         severity = Severity.ERROR if target is None else Severity.WARNING
         balanced = "right if a balancer or proxy there hands on to the intake, else " if target else ""
-        yield case.found(severity, "OXP613", driver.name, problem, balanced + _driver_hint(case), driver.origin)
+        hint = _escape_hint(case) if driver.has_broken_login else balanced + _driver_hint(case)
+        yield case.found(severity, "OXP613", driver.name, problem, hint, driver.origin)
     if target is not None and not driver.has_lone_percent and target.path == NOTIFY_PATH:
         yield from _credentials(case, driver, target, is_ours=not problem)
     if not driver.is_user_from_metadata and case.is_registration_known:
@@ -132,24 +135,29 @@ def _driver_findings(case: Case, driver: Driver, problem: str) -> Iterator[Findi
 
 
 def _credentials(case: Case, driver: Driver, target: Target, *, is_ours: bool) -> Iterator[Finding]:
-    login, password = ((case.settings[row] or "").strip() for row in (REST_LOGIN, REST_PASSWORD))
+    login, password = case.settings[REST_LOGIN], case.settings[REST_PASSWORD]
     # Not set, or not readable: that is reported, and this its consequence.
-    if target.is_hidden or not login or not password or has_error(case.configuration, REST_LOGIN, REST_PASSWORD):
+    if not login or not password or has_error(case.configuration, REST_LOGIN, REST_PASSWORD):
+        return
+    if target.is_hidden:
+        message = "has its login and password hidden by doveconf: they are not compared with ours"
+        yield case.found(Severity.INFO, "OXP620", driver.name, message, DOVECONF_BY_HAND, driver.origin)
         return
     if target.user_pass is None:
         message = "carries no login and password in its URL"
     else:
-        wanted = f"{login}:{password}".encode()
-        given = ":".join(target.user_pass).encode(errors="replace")
-        if hmac.compare_digest(given, wanted):
+        if ":".join(target.user_pass) == f"{login}:{password}":
             return
         wrong = REST_LOGIN if target.user_pass[0] != login else REST_PASSWORD
         message = f"carries another {'login' if wrong is REST_LOGIN else 'password'} than {wrong.key}"
-    percent = case.worded("%%", "%")
-    hint = f"LOGIN:PASSWORD@ stands before the host, any of : / @ # % in them as {percent} and two hexadecimal digits"
     refused = ": the intake refuses it" if is_ours else ""
     severity = Severity.ERROR if is_ours else Severity.WARNING
-    yield case.found(severity, "OXP614", driver.name, message + refused, hint, driver.origin)
+    yield case.found(severity, "OXP614", driver.name, message + refused, _escape_hint(case), driver.origin)
+
+
+def _escape_hint(case: Case) -> str:
+    percent = case.worded("%%", "%")
+    return f"LOGIN:PASSWORD@ stands before the host, any of : / ? @ # % in them as {percent} and two hexadecimal digits"
 
 
 def _address_problem(case: Case, driver: Driver) -> str:
@@ -157,6 +165,8 @@ def _address_problem(case: Case, driver: Driver) -> str:
     target = driver.target
     if not driver.url:
         return "has no url: it calls nobody"
+    if driver.has_broken_login:
+        return "has a url whose login or password holds a /, ? or #, so that it calls somebody else"
     if target is None:
         return "has a url that is not http://HOST:PORT/PATH"
     if target.path != NOTIFY_PATH:

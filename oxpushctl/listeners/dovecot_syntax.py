@@ -21,6 +21,7 @@ import glob
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from oxpushctl.config.files import read_file
@@ -96,7 +97,10 @@ class _Reader:
                 yield _statement(line, origin, lines)
 
     def _included(self, pattern: str, trail: tuple[str, ...], origin: Origin, *, is_try: bool) -> Iterator[Statement]:
-        paths = _matching(Path(trail[-1]).parent, pattern)
+        choices = list(islice(_choices(pattern), _MOST_FILES + 1))
+        if len(choices) > _MOST_FILES:
+            raise BadDovecotConfig("!include: there is no end of files in its braces", origin)
+        paths = _matching(Path(trail[-1]).parent, dict.fromkeys(choices))
         if not paths and not is_try and not glob.has_magic(pattern):
             raise BadDovecotConfig(f"!include: there is no file {pattern}", origin)
         for path in paths:
@@ -115,18 +119,28 @@ class _Reader:
 def decoded(data: bytes, file: str) -> str:
     """Return the text of a file; what is none is told rather than parsed."""
     if b"\0" in data:
-        raise BadDovecotConfig("is no text", Origin(file))
+        raise BadDovecotConfig("this file is no text", Origin(file))
     return data.decode("utf-8", errors="replace").replace("\r\n", "\n")
 
 
-def _matching(folder: Path, pattern: str) -> list[Path]:
-    """Return what a pattern of the shell names, sorted; of its braces, one pair is understood."""
-    braces = _BRACES.search(pattern)
-    choices = braces[1].split(",") if braces else [""]
-    patterns = [
-        pattern[: braces.start()] + choice + pattern[braces.end() :] if braces else pattern for choice in choices
-    ]
-    return [Path(found) for each in patterns for found in sorted(glob.glob(str(folder / each)))]  # noqa: PTH207 -- Path.glob refuses absolute patterns
+def _matching(folder: Path, patterns: Iterable[str]) -> list[Path]:
+    """Return what patterns of the shell name, sorted for each of them."""
+    # The folder has its name from the file system: what looks like a pattern in it is none.
+    within = Path(glob.escape(str(folder)))
+    return [Path(found) for each in patterns for found in sorted(glob.glob(str(within / each)))]  # noqa: PTH207 -- Path.glob refuses absolute patterns
+
+
+def _choices(pattern: str) -> Iterator[str]:
+    """Yield what a pattern's braces stand for, the last changing fastest; those within others come first."""
+    patterns = [pattern]
+    while patterns:
+        first = patterns.pop()
+        braces = _BRACES.search(first)
+        if braces is None:
+            yield first
+            continue
+        more = [first[: braces.start()] + choice + first[braces.end() :] for choice in braces[1].split(",")]
+        patterns += reversed(more)
 
 
 def _logical_lines(lines: Iterable[tuple[int, str]], file: str) -> Iterator[tuple[str, Origin]]:
@@ -185,7 +199,7 @@ def _statement(line: str, origin: Origin, lines: Iterator[tuple[int, str]]) -> S
     if _BLOCK.match(line):
         raise BadDovecotConfig("there is more on the line after the {", origin)
     raise BadDovecotConfig(
-        "is neither a setting (key = value) nor a block (name {, and } on a line of its own)", origin
+        "this line is neither a setting (key = value) nor a block (name {, and } on a line of its own)", origin
     )
 
 

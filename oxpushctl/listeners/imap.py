@@ -2,6 +2,7 @@
 
 ``connection = await ImapDoor(server).connect()``, then ``await connection.log_in(…)``, ``await connection.aclose()``.
 imapclient blocks, so each step runs in a thread; on a wire of our own it waits for one deadline, not for one a read.
+What is no IMAP makes imaplib raise Python's own errors as well as those of its own.
 Source: RFC 3501; RFC 4616 (PLAIN); RFC 2595 (STARTTLS).
 """
 
@@ -10,18 +11,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import imaplib
+import re
 import ssl
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, get_args
 
 from imapclient import IMAPClient
 
 from oxpushctl.config.properties import TLS_CA
 from oxpushctl.errors import ConfigurationError
 from oxpushctl.listeners import imap_troubles as troubles
+from oxpushctl.listeners.imap_echo import quoted
 from oxpushctl.listeners.imap_wire import Wire
 from oxpushctl.listeners.mail_server import Encryption, LogIn, MailServer
+from oxpushctl.look_up import Found, looked_up
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -31,21 +36,22 @@ T = TypeVar("T")
 CONNECT_S = 10.0
 ANSWER_S = 15.0
 _FAREWELL_S = 1.0
-_LONGEST_LINE = 1024 * 1024
-_UNSENDABLE = frozenset("\0\r\n")
+_UNSENDABLE = re.compile(r"[\0\r\n\ud800-\udfff]")
+_TROUBLES = (OSError, imaplib.IMAP4.error, *get_args(troubles.UNREADABLE))
 
 
 class ImapDoor:
     """Opens connections to one mail server.
 
-    ``connect_s`` is the time from the first packet to a connection that takes a log-in, ``answer_s`` that of each
-    command after it.
+    ``connect_s`` is the time from the look-up of the host's name to a connection that takes a log-in, ``answer_s`` that
+    of each command after it.
     """
 
     def __init__(self, server: MailServer, *, connect_s: float = CONNECT_S, answer_s: float = ANSWER_S) -> None:
         self.server = server
         self._connect_s = connect_s
         self._answer_s = answer_s
+        self._looked_up: Future[Found] | None = None
 
     async def connect(self) -> ImapConnection:
         """Return a connection that takes a log-in.
@@ -53,13 +59,25 @@ class ImapDoor:
         Raise ``ServerUnreachable`` or one of its kinds, ``ServerBusy``, or ``ConfigurationError`` for authorities that
         cannot be read.
         """
-        wire = Wire(self.server.host, self.server.port)
+        wire = Wire(self.server.host)
+        wire.allow(self._connect_s)
         try:
-            client = await _in_thread(wire, self._connect_s, lambda: self._opened(wire))
+            addresses = await self._addresses(wire)
+            client = await _in_thread(wire, lambda: self._opened(wire, addresses))
         except BaseException:
             wire.close()
             raise
         return ImapConnection(self.server, wire, client, self._answer_s)
+
+    async def _addresses(self, wire: Wire) -> Found:
+        """Look the host up; whoever connects meanwhile waits for the same answer, not for a thread more."""
+        if self._looked_up is None or self._looked_up.done():
+            self._looked_up = looked_up(self.server.host, self.server.port)
+        try:
+            async with asyncio.timeout(wire.left_s()):
+                return await asyncio.wrap_future(self._looked_up)
+        except (OSError, UnicodeError) as error:  # TimeoutError is one of them
+            raise troubles.not_resolved(self.server) from error
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -74,18 +92,18 @@ class ImapDoor:
                 raise ConfigurationError(f"{TLS_CA.key}: {ca}: {reason}") from error
         return context
 
-    def _opened(self, wire: Wire) -> _Client:
+    def _opened(self, wire: Wire, addresses: Found) -> _Client:
         server = self.server
         try:
-            wire.connect()
-        except (OSError, UnicodeError) as error:
+            wire.connect(addresses)
+        except OSError as error:
             raise troubles.not_connected(server, error) from error
         if server.encryption is Encryption.TLS:
             self._encrypt(wire)
         try:
             client = _Client(server, wire)
-        except (OSError, imaplib.IMAP4.error) as error:
-            raise troubles.no_greeting(server, error) from error
+        except _TROUBLES as error:
+            raise troubles.no_greeting(server, error, is_silent=not wire.has_heard) from error
         self._encrypt_if_wanted(wire, client)
         return client
 
@@ -108,14 +126,14 @@ class ImapDoor:
     def _begin_tls(self, wire: Wire, client: _Client) -> None:
         try:
             client.ask_for_tls()
-        except (OSError, imaplib.IMAP4.abort) as error:
+        except (OSError, imaplib.IMAP4.abort, *get_args(troubles.UNREADABLE)) as error:
             raise troubles.no_greeting(self.server, error) from error
         except imaplib.IMAP4.error as error:
             raise troubles.no_starttls(self.server, troubles.answer_of(error)) from error
         self._encrypt(wire)
         try:
             client.ask_again()
-        except (OSError, imaplib.IMAP4.error) as error:
+        except _TROUBLES as error:
             raise troubles.no_greeting(self.server, error) from error
 
     def _encrypt(self, wire: Wire) -> None:
@@ -139,11 +157,11 @@ class ImapConnection:
 
     async def log_in(self, log_in: LogIn) -> None:
         """Open a user's mailbox; raise ``LogInRefused`` or ``ServerBusy``. After a refusal another may be tried."""
-        if _UNSENDABLE & {*log_in.name, *log_in.password}:
+        if _UNSENDABLE.search(log_in.name + log_in.password):
             reason = f"no log-in can carry the name or password for {log_in.name!r}"
-            raise troubles.LogInRefused(reason, "one of them has a line end or a NUL in it")
+            raise troubles.LogInRefused(reason, "one of them has a line end, a NUL or half a character in it")
         if "AUTH=PLAIN" in self.capabilities:
-            await self._ask(log_in, lambda: self._client.plain_login(log_in.name, log_in.password))
+            await self._ask(log_in, lambda: self._client.authenticate(log_in))
         elif "LOGINDISABLED" in self.capabilities:
             reason = f"{self._server} takes no passwords: it offers neither AUTH=PLAIN nor LOGIN"
             raise troubles.LogInRefused(reason, "let the mail server offer PLAIN, over TLS or from this address")
@@ -151,37 +169,54 @@ class ImapConnection:
             reason = f"{self._server} offers no AUTH=PLAIN, and LOGIN takes ASCII only"
             raise troubles.LogInRefused(reason, f"let the mail server offer PLAIN, for {log_in.name!r} and the like")
         else:
-            await self._ask(log_in, lambda: self._client.login(_quoted(log_in.name), log_in.password))
+            await self._ask(log_in, lambda: self._client.log_in(log_in))
         self.capabilities = await self._ask(log_in, self._client.offered_to_user)
 
     async def aclose(self) -> None:
         """Log out if that is quick, and close the connection."""
-        with contextlib.suppress(OSError, imaplib.IMAP4.error):
-            await _in_thread(self._wire, _FAREWELL_S, self._client.logout)
+        self._wire.allow(_FAREWELL_S)
+        with contextlib.suppress(*_TROUBLES):
+            await _in_thread(self._wire, self._client.take_leave)
         self._wire.close()
 
     async def _ask(self, log_in: LogIn, command: Callable[[], T]) -> T:
+        self._wire.allow(self._answer_s)
         try:
-            return await _in_thread(self._wire, self._answer_s, command)
-        except (OSError, imaplib.IMAP4.error) as error:
+            return await _in_thread(self._wire, command)
+        except _TROUBLES as error:
             # From nothing: a server's answer may quote the log-in, password included.
             raise troubles.not_logged_in(self._server, log_in, error) from None
 
 
 class _Client(IMAPClient):  # type: ignore[misc]  # imapclient brings no types
-    """imapclient on a wire of ours; ``offered`` is what the server offers before a log-in."""
+    """imapclient on a wire of ours; ``offered`` is what the server offers before a log-in.
+
+    Up to the log-in, and for the farewell, imaplib is spoken to directly: imapclient decodes answers as ASCII, and logs
+    those that are not, with what they quote of a password; and a connection that ended is to it a refusal.
+    """
 
     def __init__(self, server: MailServer, wire: Wire) -> None:
         self._wire = wire
         super().__init__(server.host, server.port, ssl=False)
         self._imap.debug = 0  # its debug log would hold passwords
-        if self._imap.state != "NONAUTH":
-            raise imaplib.IMAP4.error("unexpected response: PREAUTH, everybody is logged in already")
         self.offered = frozenset(self._imap.capabilities)
 
+    def authenticate(self, log_in: LogIn) -> None:
+        """Log in with PLAIN."""
+        self._imap.authenticate("PLAIN", lambda _: f"\0{log_in.name}\0{log_in.password}".encode())
+
+    def log_in(self, log_in: LogIn) -> None:
+        """Log in with the command LOGIN: imaplib quotes passwords, but no names."""
+        self._imap.login(quoted(log_in.name), log_in.password)
+
     def offered_to_user(self) -> frozenset[str]:
-        """Return what is offered after a log-in."""
-        return frozenset(word.decode("ascii", "replace").upper() for word in self.capabilities())
+        """Return what is offered after a log-in: most servers say it unasked."""
+        lines = self._imap.untagged_responses.pop("CAPABILITY", None) or self._imap.capability()[1]
+        return _offer(lines)
+
+    def take_leave(self) -> None:
+        """Log out, whatever the server says to that."""
+        self._imap.logout()
 
     def ask_for_tls(self) -> None:
         """Ask for TLS; the wire is to be encrypted when this returns."""
@@ -191,8 +226,7 @@ class _Client(IMAPClient):  # type: ignore[misc]  # imapclient brings no types
 
     def ask_again(self) -> None:
         """Ask what is offered: what was said before TLS is not to be believed (RFC 2595, 3.1)."""
-        _, lines = self._imap.capability()
-        self.offered = frozenset(str(lines[-1] or b"", "ascii", "replace").upper().split())
+        self.offered = _offer(self._imap.capability()[1])
 
     def _create_IMAP4(self) -> imaplib.IMAP4:  # imapclient's name
         return _Protocol(self._wire)
@@ -215,28 +249,30 @@ class _Protocol(imaplib.IMAP4):
 
     def readline(self) -> bytes:
         """Read a line."""
-        line = self._wire.readline(_LONGEST_LINE)
-        if len(line) > _LONGEST_LINE:
-            raise self.error(f"unterminated line of more than {_LONGEST_LINE} bytes")
-        return line
+        return self._wire.readline()
 
     def send(self, data: ReadableBuffer) -> None:
         """Send everything."""
         self._wire.send(data)
+
+    def capability(self) -> tuple[str, list[bytes | None]]:
+        """Ask what is offered, which imaplib does first of all; not after a greeting without a log-in to come."""
+        if "PREAUTH" in self.untagged_responses:
+            raise self.error("unexpected response: PREAUTH, everybody is logged in already")
+        return super().capability()
 
     def shutdown(self) -> None:
         """Close the connection."""
         self._wire.close()
 
 
-def _quoted(text: str) -> str:
-    """Write a string as IMAP quotes it (RFC 3501, 4.3): imaplib quotes passwords, but no names."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _offer(lines: list[bytes | None]) -> frozenset[str]:
+    """Read what imaplib returns for CAPABILITY: the last line is what the server said last, ``None`` is nothing."""
+    return frozenset(str(lines[-1] or b"", "ascii", "replace").upper().split())
 
 
-async def _in_thread(wire: Wire, seconds: float, work: Callable[[], T]) -> T:
-    """Run what blocks on a wire; it ends in time, and a cancelled caller ends it at once."""
-    wire.allow(seconds)
+async def _in_thread(wire: Wire, work: Callable[[], T]) -> T:
+    """Run what blocks on a wire; it ends at the wire's deadline, and a cancelled caller ends it at once."""
     try:
         return await asyncio.to_thread(work)
     except asyncio.CancelledError:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import aclosing
 
 from oxpushctl.config.check import Mailbox, Wishes, has_error, told
+from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Finding, Severity
-from oxpushctl.config.listening import DOVEADM_ENABLED, DOVECOT_ENABLED, IDLE_ENABLED, PREFER_DOVEADM
+from oxpushctl.config.listening import DOVECOT_ENABLED, IDLE_ENABLED
 from oxpushctl.config.properties import (
     AUTH_PROXY_DELIMITER,
     LOGIN_SOURCE,
@@ -17,7 +18,7 @@ from oxpushctl.config.properties import (
     REQUIRE_TLS,
     TLS_CA,
 )
-from oxpushctl.config.reading import Configuration
+from oxpushctl.listeners.dovecot_case import registers_over_imap
 from oxpushctl.listeners.imap import ImapConnection, ImapDoor
 from oxpushctl.listeners.imap_troubles import (
     LogInRefused,
@@ -65,7 +66,7 @@ async def _logged_in(configuration: Configuration, mailbox: Mailbox, connection:
     try:
         await connection.log_in(log_in)
     except LogInRefused as error:
-        return [_warning(configuration, "OXP714", error.reason, hint if "password" in error.hint else error.hint)]
+        return [_warning(configuration, "OXP714", error.reason, error.hint or hint)]
     lacking = list(_lacking(configuration, log_in, connection.capabilities))
     if lacking:
         return lacking
@@ -83,14 +84,15 @@ def _log_in(configuration: Configuration, mailbox: Mailbox) -> tuple[LogIn | Non
     rows = (MASTER_PASSWORD, MASTER_USER, AUTH_PROXY_DELIMITER) if settings[MASTER_USER] else (MASTER_PASSWORD,)
     names = ", ".join(row.key for row in rows)
     hint = f"check {names}, and the login: {LOGIN_SOURCE.key} is {settings[LOGIN_SOURCE]}"
+    if not settings[MASTER_USER]:
+        hint += f"; Dovecot takes a master password from a master user only: name it in {MASTER_USER.key}"
     return master_log_in(mailbox.login, settings), hint
 
 
 def _lacking(configuration: Configuration, log_in: LogIn, offered: frozenset[str]) -> Iterator[Finding]:
     """Say what an enabled implementation needs and the user is not offered."""
     settings = configuration.settings
-    is_over_doveadm = settings[PREFER_DOVEADM] and settings[DOVEADM_ENABLED]
-    if settings[DOVECOT_ENABLED] and not is_over_doveadm and "METADATA" not in offered:
+    if settings[DOVECOT_ENABLED] and registers_over_imap(configuration) and "METADATA" not in offered:
         message = f"{log_in.name!r} is let in, but not offered METADATA: Dovecot takes no registration"
         hint = "Dovecot: imap_metadata = yes within protocol imap of a remote {} with this machine's address"
         yield _warning(configuration, "OXP716", message, hint)

@@ -15,15 +15,16 @@ import errno
 import imaplib
 import os
 import re
-import socket
 import ssl
 
 from oxpushctl.config.properties import MAIL_SERVER_URL, REQUIRE_TLS, TLS_CA
 from oxpushctl.errors import NotPermitted, NotReachable, OxpushctlError, TryLater
-from oxpushctl.listeners.mail_server import LogIn, MailServer
+from oxpushctl.listeners.imap_echo import quotes
+from oxpushctl.listeners.imap_wire import TooMuch
+from oxpushctl.listeners.mail_server import Encryption, LogIn, MailServer
 
 _LONGEST_ANSWER = 200
-_RESPONSE_CODE = re.compile(r"\[([A-Z-]+)[^\]]*\] *(.*)", re.DOTALL)  # RFC 5530
+_RESPONSE_CODE = re.compile(r"\[([A-Z-]+)[^\]]*\]")  # RFC 5530
 _BUSY = frozenset({"UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG"})
 
 # OpenSSL's numbers of what is wrong with a certificate (x509_vfy.h) → what it is and what to do about it.
@@ -42,7 +43,20 @@ _FAULTS = {
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST")
 
 # How imaplib begins what it says about lines that are not IMAP.
-_NOT_IMAP = ("unexpected response", "unterminated line", "not IMAP4 compliant", "command error")
+_NOT_IMAP = (
+    "unexpected response",
+    "unexpected tagged response",
+    "unterminated line",
+    "no CAPABILITY response",
+    "not IMAP4 compliant",
+    "command error",
+)
+# What it raises besides, over lines that it does not expect.
+UNREADABLE = ValueError | AttributeError | TypeError | LookupError
+# How it shows what bytes it means.
+_SHOWN_BYTES = re.compile(r"""\[?\bb(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\]?""")
+_BLANKS = {"n": " ", "r": " ", "t": " "}
+_ESCAPED = re.compile(r"\\(?:x([0-9a-f]{2})|(.))")
 
 _REFUSALS = {
     "CONTACTADMIN": "the account is blocked at the mail server, whose log says why",
@@ -50,7 +64,6 @@ _REFUSALS = {
     "PRIVACYREQUIRED": "the mail server wants TLS first: write imaps:// if it has it",
     "AUTHORIZATIONFAILED": "the mail server does not let this log-in open that mailbox",
 }
-_CHECK_PASSWORD = "check login and password, and com.openexchange.mail.loginSource"
 _WAITS = {
     "LIMIT": "it counts connections by user and address: Dovecot's mail_max_userip_connections must suit this gateway",
     "UNAVAILABLE": "its user database or a server behind it does not answer: its log says more",
@@ -83,15 +96,21 @@ class ServerBusy(_Explained, TryLater):
 
 
 class LogInRefused(_Explained, NotPermitted):
-    """The mail server does not let this user in with these credentials."""
+    """The mail server does not let this user in with these credentials.
+
+    ``hint`` is empty where the server says no more than that; who knows where the credentials came from fills it in.
+    """
 
 
-def not_connected(server: MailServer, error: OSError | UnicodeError) -> ServerUnreachable:
+def not_resolved(server: MailServer) -> ServerUnreachable:
+    """Say that there is no address to connect to, whether the name service knows of none or does not answer."""
+    hint = f"check {MAIL_SERVER_URL.key} and this machine's name service"
+    return ServerUnreachable(f"the name {server.host} cannot be resolved", hint)
+
+
+def not_connected(server: MailServer, error: OSError) -> ServerUnreachable:
     """Say why there is no connection."""
     match error:
-        case socket.gaierror() | UnicodeError():
-            reason = f"the name {server.host} cannot be resolved"
-            return ServerUnreachable(reason, f"check {MAIL_SERVER_URL.key} and this machine's name service")
         case ConnectionRefusedError():
             hint = f"start the mail server, or correct the port in {MAIL_SERVER_URL.key}"
             return ServerUnreachable(f"{server} refuses connections", hint)
@@ -114,7 +133,7 @@ def not_encrypted(server: MailServer, error: OSError) -> ServerUnreachable:
             hint = "write imap:// for a port that begins without TLS, or the port of IMAP over TLS, most often 993"
             return ServerUntrusted(f"{server} does not speak TLS", hint)
         case ssl.SSLError():
-            return ServerUntrusted(f"TLS with {server} failed: {error.reason or 'it ended early'}")
+            return ServerUntrusted(f"TLS with {server} failed: {_words(error)}")
         case TimeoutError():
             return ServerUntrusted(f"{server} does not answer to TLS", "is this its port for IMAP over TLS?")
         case _:
@@ -128,15 +147,18 @@ def no_starttls(server: MailServer, answer: str = "") -> ServerUntrusted:
     return ServerUntrusted(reason, hint)
 
 
-def no_greeting(server: MailServer, error: Exception) -> ServerUnreachable | ServerBusy:
-    """Say why no IMAP came of a connection."""
+def no_greeting(server: MailServer, error: Exception, *, is_silent: bool = False) -> ServerUnreachable | ServerBusy:
+    """Say why no IMAP came of a connection; ``is_silent``: not a byte came."""
     text = clean(answer_of(error))
-    if isinstance(error, TimeoutError):
-        hint = "a port that speaks TLS from the first byte on is written imaps://"
+    if isinstance(error, TimeoutError) and is_silent:
+        is_tls = server.encryption is Encryption.TLS
+        hint = "" if is_tls else "a port that speaks TLS from the first byte on is written imaps://"
         return NotAnImapServer(f"{server} takes the connection and says nothing", hint)
+    if isinstance(error, TimeoutError):
+        return NotAnImapServer(f"{server} begins to answer, but does not end in time", "its log may say why")
     if text.startswith("* BYE"):
         return ServerBusy(f"{server} turns us away: {text.removeprefix('* ')}", "its log says why")
-    if any(words in text for words in _NOT_IMAP):
+    if isinstance(error, UNREADABLE) or any(words in text for words in _NOT_IMAP):
         return NotAnImapServer(f"{server} does not speak IMAP: {text}", f"correct the port in {MAIL_SERVER_URL.key}")
     reason = f"{server} ends the connection before a log-in: {text}"
     return ServerUnreachable(reason, "its log says why: a limit, an access list, or it wants imaps://")
@@ -148,23 +170,29 @@ def not_logged_in(server: MailServer, log_in: LogIn, error: Exception) -> LogInR
     if isinstance(error, TimeoutError):
         hint = "all its processes may be taken: Dovecot's service imap { process_limit }"
         return ServerBusy(f"{server} does not answer to the log-in of {who}", hint)
-    text = clean(answer_of(error).replace(log_in.password, "…") if log_in.password else answer_of(error))
-    match = _RESPONSE_CODE.match(text)
+    said = answer_of(error)[: 10 * _LONGEST_ANSWER]
+    match = _RESPONSE_CODE.match(said)
     code = match[1] if match else ""
-    if isinstance(error, OSError | imaplib.IMAP4.abort) or code in _BUSY:
+    text = clean(said)
+    if quotes(said, log_in):
+        shown = "" if not code or quotes(code, log_in) else f"[{code}] "
+        text = f"{shown}its words quote the log-in, and are not repeated here"
+    if isinstance(error, OSError | imaplib.IMAP4.abort | UNREADABLE) or code in _BUSY:
         return ServerBusy(f"{server} cannot let {who} in now: {text}", _WAITS.get(code, ""))
-    return LogInRefused(f"{server} does not let {who} in: {text}", _REFUSALS.get(code, _CHECK_PASSWORD))
+    return LogInRefused(f"{server} does not let {who} in: {text}", _REFUSALS.get(code, ""))
 
 
 def answer_of(error: Exception) -> str:
-    """Return the server's words from an exception of imaplib, which imapclient may have wrapped in one of its own."""
-    wrapped = error.__context__
-    cause = wrapped if isinstance(wrapped, imaplib.IMAP4.error) else error
-    said = cause.args[0] if cause.args else ""
+    """Return the server's words from an exception of imaplib, or what else ended an exchange."""
+    if isinstance(error, OSError | UNREADABLE):
+        return _words(error)
+    said = error.args[0] if error.args else ""
     if said is None:  # a line that begins with a +, which imaplib takes for a request to go on
         return "unexpected response: +"
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-    return re.sub(r"^command: \w+ => ", "", text).replace("socket error: EOF", "it ended the connection")
+    text = re.sub(r"^command: \w+ => ", "", text).replace("socket error: EOF", "it ended the connection")
+    text = text.removeprefix("socket error: ")
+    return _SHOWN_BYTES.sub(lambda shown: _unescaped(shown[1] or shown[2] or ""), text)
 
 
 def clean(text: str) -> str:
@@ -172,6 +200,22 @@ def clean(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text[:_LONGEST_ANSWER]).strip() or "no reason given"
 
 
+def _unescaped(shown: str) -> str:
+    """Return the text behind Python's way to show bytes."""
+    text = _ESCAPED.sub(
+        lambda escape: chr(int(escape[1], 16)) if escape[1] else _BLANKS.get(escape[2], escape[2]), shown
+    )
+    return text.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
 def _words(error: Exception) -> str:
-    number = error.errno if isinstance(error, OSError) else None
-    return os.strerror(number).lower() if number else str(error)
+    """Return what is wrong in words: the system's, OpenSSL's or ours; Python's own are nobody's business."""
+    match error:
+        case ssl.SSLError():
+            return (error.reason or "it ended early").lower().replace("_", " ")
+        case OSError():
+            return os.strerror(error.errno).lower() if error.errno else str(error)
+        case TooMuch():
+            return str(error)
+        case _:
+            return "its answer cannot be read"

@@ -1,4 +1,4 @@
-"""The socket under an IMAP connection: everything on it ends at one deadline, however slowly bytes drip in."""
+"""The socket under an IMAP connection: all of it ends at one deadline, however slowly bytes drip in, or how many."""
 
 from __future__ import annotations
 
@@ -8,24 +8,35 @@ import ssl
 import time
 from typing import TYPE_CHECKING
 
+from oxpushctl.look_up import Found
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 _CHUNK = 16384
+# Ours are answers of a few lines.
+_LONGEST_ANSWER = 1024 * 1024
+
+
+class TooMuch(ValueError):
+    """The other side says more than any answer to us takes, or announces it."""
 
 
 class Wire:
-    """A connection to ``host`` and ``port`` for one thread at a time; only ``cut`` may come from another.
+    """A connection to ``host`` for one thread at a time; only ``cut`` may come from another.
 
-    Whatever waits raises ``TimeoutError`` at the deadline that ``allow`` has set, and ``OSError`` otherwise.
+    Whatever waits raises ``TimeoutError`` at the deadline that ``allow`` has set, and ``OSError`` otherwise; what reads
+    raises ``TooMuch`` when more than 1 MiB came since then.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str) -> None:
+        self.has_heard = False
+        """Whether the other side ever said anything."""
         self._host = host
-        self._port = port
         self._socket: socket.socket | None = None
         self._received = bytearray()
         self._until = 0.0
+        self._left_bytes = 0
         self._is_cut = False
 
     @property
@@ -38,15 +49,22 @@ class Wire:
     def allow(self, seconds: float) -> None:
         """Set the deadline of what comes next."""
         self._until = time.monotonic() + seconds
+        self._left_bytes = _LONGEST_ANSWER
 
-    def connect(self) -> None:
-        """Connect to the first address of the host that answers, each with its share of the time."""
-        found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+    def left_s(self) -> float:
+        """Return the time to the deadline, which is never zero; raise ``TimeoutError`` after it."""
+        left_s = self._until - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("the time is up")
+        return left_s
+
+    def connect(self, found: Found) -> None:
+        """Connect to the first of the host's addresses that answers, each with its share of the time."""
         failure = OSError("it has no address")
         for tried, (family, kind, protocol, _, address) in enumerate(found):
             connecting = socket.socket(family, kind, protocol)
             try:
-                connecting.settimeout(self._left_s() / (len(found) - tried))
+                connecting.settimeout(self.left_s() / (len(found) - tried))
                 connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 connecting.connect(address)
             except OSError as error:
@@ -65,15 +83,16 @@ class Wire:
             # Somebody on the way could have put it there (STARTTLS command injection, CVE-2011-0411).
             raise OSError("it sent more than its answer before TLS began")
         plain = self.socket
-        plain.settimeout(self._left_s())
+        plain.settimeout(self.left_s())
+        plain.getpeername()  # fails where the other side is gone, which wrap_socket does not clean up after
         name = self._host.partition("%")[0]  # the zone of a link-local address is this machine's own word
         self._socket = encrypted = context.wrap_socket(plain, server_hostname=name, do_handshake_on_connect=False)
         encrypted.do_handshake()
 
-    def readline(self, limit: int) -> bytes:
-        """Return a line with its end, or what there is at the connection's end or after ``limit`` bytes."""
+    def readline(self) -> bytes:
+        """Return a line with its end, or what there is at the connection's end."""
         start = 0
-        while (end := self._received.find(b"\n", start)) < 0 and len(self._received) <= limit:
+        while (end := self._received.find(b"\n", start)) < 0:
             start = len(self._received)
             if not self._receive():
                 break
@@ -81,13 +100,15 @@ class Wire:
 
     def read(self, size: int) -> bytes:
         """Return so many bytes, or fewer at the connection's end."""
+        if size > len(self._received) + self._left_bytes:
+            raise TooMuch(f"{size} bytes are announced")
         while len(self._received) < size and self._receive():
             pass
         return self._take(size)
 
     def send(self, data: ReadableBuffer) -> None:
         """Send everything."""
-        self.socket.settimeout(self._left_s())
+        self.socket.settimeout(self.left_s())
         self.socket.sendall(data)
 
     def cut(self) -> None:
@@ -104,18 +125,16 @@ class Wire:
             self._socket = None
 
     def _receive(self) -> bool:
-        self.socket.settimeout(self._left_s())
+        self.socket.settimeout(self.left_s())
         chunk = self.socket.recv(_CHUNK)
+        self._left_bytes -= len(chunk)
+        if self._left_bytes < 0:
+            raise TooMuch(f"an answer of more than {_LONGEST_ANSWER} bytes")
         self._received += chunk
+        self.has_heard = self.has_heard or bool(chunk)
         return bool(chunk)
 
     def _take(self, size: int) -> bytes:
         taken = bytes(self._received[:size])
         del self._received[:size]
         return taken
-
-    def _left_s(self) -> float:
-        left_s = self._until - time.monotonic()
-        if left_s <= 0:
-            raise TimeoutError("the time is up")
-        return left_s

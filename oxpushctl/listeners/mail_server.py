@@ -6,14 +6,14 @@ import enum
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from oxpushctl.config.hosts import host_of, is_imaps, is_this_machine
+from oxpushctl.config.hosts import is_this_machine
+from oxpushctl.config.mailboxes import is_master_wanted
 from oxpushctl.config.properties import (
     AUTH_PROXY_DELIMITER,
     LOGIN_SOURCE,
     MAIL_SERVER_URL,
     MASTER_PASSWORD,
     MASTER_USER,
-    PASSWORD_SOURCE,
     REQUIRE_TLS,
     TLS_CA,
 )
@@ -21,7 +21,6 @@ from oxpushctl.config.settings import Settings
 from oxpushctl.errors import BadData
 from oxpushctl.model import DirectoryEntry
 
-_IMAP_PORT, _IMAPS_PORT = 143, 993
 _DELIMITER = "*"
 
 
@@ -50,20 +49,17 @@ class MailServer:
     @classmethod
     def from_settings(cls, settings: Settings, etc: Path) -> MailServer | None:
         """Return the configured server, ``None`` if there is none; a relative path is relative to ``etc``."""
-        url = settings[MAIL_SERVER_URL]
-        if url is None:
+        address = settings[MAIL_SERVER_URL]
+        if address is None:
             return None
-        host, is_tls = host_of(url), is_imaps(url)
-        port = url.rstrip("/").rpartition("]")[2].rpartition("//")[2].partition(":")[2]
-        if is_tls:
+        if address.is_imaps:
             encryption = Encryption.TLS
-        elif is_this_machine(host):
+        elif is_this_machine(address.host):
             encryption = Encryption.IF_DEMANDED
         else:
             encryption = Encryption.STARTTLS if settings[REQUIRE_TLS] else Encryption.IF_OFFERED
         ca = settings[TLS_CA]
-        default = _IMAPS_PORT if is_tls else _IMAP_PORT
-        return cls(host, int(port or default), encryption, None if ca is None else etc / ca)
+        return cls(address.host, address.port, encryption, None if ca is None else etc / ca)
 
     def __str__(self) -> str:
         scheme = "imaps" if self.encryption is Encryption.TLS else "imap"
@@ -95,7 +91,7 @@ def mail_login(entry: DirectoryEntry, settings: Settings) -> str:
 def master_log_in(login: str, settings: Settings) -> LogIn | None:
     """Return how the master password opens a user's mailbox; ``None`` where users have passwords of their own."""
     password, master_user = settings[MASTER_PASSWORD], settings[MASTER_USER]
-    if settings[PASSWORD_SOURCE] != "global" or not password:
+    if not is_master_wanted(settings) or not password:
         return None
     if not master_user:
         return LogIn(login, password)

@@ -20,13 +20,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from hashlib import blake2b
 
+from oxpushctl.config.clients.options import is_served
 from oxpushctl.config.properties import BADGE_ENABLED, PUSH_CONTENT, SOUND_ENABLED, SOUND_FILENAME
 from oxpushctl.config.settings import Settings
 from oxpushctl.interfaces import Clock
 from oxpushctl.messages.truncate import fit
 from oxpushctl.model import Message, Notification, Subscription
 
-CLIENT_PREFIX = "open-xchange-mobile-api-facade"
 APN = "apn"
 GCM = "gcm"
 
@@ -79,7 +79,7 @@ class MobileApiFacade:
 
     def serves(self, client: str, transport: str) -> bool:
         """Tell whether messages can be written for a client's devices on a transport."""
-        return transport in (APN, GCM) and (client.startswith(CLIENT_PREFIX) or client in self._clients)
+        return transport in (APN, GCM) and is_served(client, self._clients)
 
     def render(self, notification: Notification, subscription: Subscription, limit: int) -> Message:
         """Write the message for one device; raise ``BadData`` when ``limit`` is too small for any."""

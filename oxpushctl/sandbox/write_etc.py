@@ -20,6 +20,7 @@ from pathlib import Path
 import javaproperties
 import orjson
 
+from oxpushctl.config.clients.options import APNS_FILE, FACADE_CLIENT, GCM_FILE
 from oxpushctl.config.properties import (
     APN_ENABLED,
     APNS_PRODUCTION,
@@ -37,8 +38,8 @@ from oxpushctl.sandbox.files import make_private, write_private
 from oxpushctl.sandbox.identity import Identity
 from oxpushctl.sandbox.oauth import TOKEN_PATH
 
-CERTIFICATE_CLIENT = "open-xchange-mobile-api-facade"
-BEARER_CLIENT = "open-xchange-mobile-api-facade-brand1"
+CERTIFICATE_CLIENT = FACADE_CLIENT
+BEARER_CLIENT = f"{FACADE_CLIENT}-brand1"
 KEYS = "sandbox"
 SERVICE_ACCOUNT_FILE = "service-account.json"
 
@@ -91,8 +92,8 @@ def _files(folder: Path, endpoint: str, rest_password: str, settings: Mapping[st
         APN_ENABLED.file: _properties({APN_ENABLED.key: "true", GCM_ENABLED.key: "true"}),
         REST_LOGIN.file: _properties({REST_LOGIN.key: _REST_LOGIN, REST_PASSWORD.key: rest_password}),
         INTAKE_LISTEN.file: _properties(own),
-        "pns-apns-options.yml": _APNS_OPTIONS,
-        "pns-gcm-options.yml": _GCM_OPTIONS,
+        APNS_FILE: _APNS_OPTIONS,
+        GCM_FILE: _GCM_OPTIONS,
     }
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from oxpushctl.config.check import has_error, told
+from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Finding, Severity
 from oxpushctl.config.properties import DATABASE_URL
-from oxpushctl.config.reading import Configuration
 from oxpushctl.errors import ConfigurationError
 
 

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from oxpushctl.config.options import ApnsOptions
+from oxpushctl.config.clients.options import ApnsOptions
 from oxpushctl.config.properties import APNS_PRODUCTION, APNS_SANDBOX, PROXY
 from oxpushctl.config.settings import Settings
 from oxpushctl.model import Message, Outcome

@@ -7,12 +7,12 @@ import ssl
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from oxpushctl.config.check import told
+from oxpushctl.config.check import about, told
+from oxpushctl.config.clients.options import ApnsOptions, ClientOptions
+from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.files import exists
-from oxpushctl.config.finding import Finding, Reach, Severity
-from oxpushctl.config.options import ApnsOptions, ClientOptions, key_of, place_of
+from oxpushctl.config.finding import Finding, Severity
 from oxpushctl.config.properties import TLS_CA
-from oxpushctl.config.reading import Configuration
 from oxpushctl.transports.certificates import PushCertificate
 from oxpushctl.transports.credentials import UnusableCredentials, load_service_account
 from oxpushctl.transports.identity import load_identity
@@ -36,7 +36,7 @@ def check_clients(configuration: Configuration) -> Iterable[Finding]:
             try:
                 load_service_account(options.key_path)
             except UnusableCredentials as error:
-                yield _about(options, "gcm", error)
+                yield _unusable(options, error)
 
 
 def _check_authorities(configuration: Configuration) -> Iterator[Finding]:
@@ -58,7 +58,7 @@ def _check_apns(options: ApnsOptions) -> Iterator[Finding]:
             return
         show(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate)
     except UnusableCredentials as error:
-        yield _about(options, "apn", error)
+        yield _unusable(options, error)
         return
     yield from _check_expiry(options, certificate)
 
@@ -76,20 +76,9 @@ def _check_expiry(options: ApnsOptions, certificate: PushCertificate) -> Iterato
     left = certificate.not_after - datetime.datetime.now(datetime.UTC)
     if left < _EXPIRES_SOON:
         message = f"the certificate expires on {certificate.not_after:%Y-%m-%d}, in {left.days} days"
-        error = UnusableCredentials("OXP405", "keystore", message, "renew it in the developer account in time")
-        yield _about(options, "apn", error, Severity.WARNING)
+        hint = "renew it in the developer account in time"
+        yield about(options, Severity.WARNING, "OXP405", message, hint, "keystore")
 
 
-def _about(
-    options: ClientOptions, transport: str, error: UnusableCredentials, severity: Severity = Severity.ERROR
-) -> Finding:
-    return Finding(
-        severity,
-        Reach.CLIENT,
-        error.code,
-        str(error),
-        error.hint,
-        key=key_of(options, error.option),
-        client=options.client,
-        transport=transport,
-    ).at(place_of(options, error.option))
+def _unusable(options: ClientOptions, error: UnusableCredentials) -> Finding:
+    return about(options, Severity.ERROR, error.code, str(error), error.hint, error.option)

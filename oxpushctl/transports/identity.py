@@ -6,7 +6,7 @@ import datetime
 import re
 from dataclasses import dataclass
 
-from oxpushctl.config.options import ApnsOptions
+from oxpushctl.config.clients.options import ApnsOptions
 from oxpushctl.transports.certificates import PushCertificate, load_certificate
 from oxpushctl.transports.credentials import SigningKey, UnusableCredentials, load_signing_key
 

@@ -13,6 +13,8 @@ from click.testing import CliRunner
 from oxpushctl.cli.main import oxpushctl
 from oxpushctl.errors import OxpushctlError
 
+_WITHOUT_PRIVILEGES = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -42,11 +44,12 @@ class Command:
             raise result.exception
         return Ended(result.exit_code, result.stdout, result.stderr)
 
-    def process(self, *arguments: str, stdin: str = "") -> Ended:
-        """Run the installed program."""
+    def process(self, *arguments: str, stdin: str = "", is_held_back: bool = False) -> Ended:
+        """Run the installed program; ``is_held_back`` by permissions, as everybody but root is anyway."""
         program = Path(sys.executable).with_name("oxpushctl")
+        before = _WITHOUT_PRIVILEGES if is_held_back and os.geteuid() == 0 else ()
         done = subprocess.run(
-            [program, "--etc", self.etc, *arguments],
+            [*before, program, "--etc", self.etc, *arguments],
             input=stdin,
             capture_output=True,
             text=True,

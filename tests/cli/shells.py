@@ -20,6 +20,7 @@ from tests.house.tree import ROOT
 _SCRIPTS = ROOT / "completions"
 _TIMEOUT_S = 20.0
 _WIDE = (50, 4000)
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]")
 
 
 class Shell(ABC):
@@ -114,6 +115,11 @@ class Zsh(Terminal):
         "line() { print -r -- $'\\n''<<'\"$BUFFER\"'>>' }; zle -N line; bindkey '^Xl' line",
         "every() { _main_complete; compstate[insert]=all }; zle -C every complete-word every; bindkey '^Xa' every",
     )
+
+    def listing(self, line: str) -> str:
+        """Return what the terminal shows at Ctrl-D: the line, and what may follow, with its help."""
+        self._type(f"\x15{line}\x04\x18l")
+        return _CONTROL.sub("", self._read_until(r"(?s)(.*)<<"))
 
 
 class Fish(Shell):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -81,6 +82,9 @@ def test_commands(shell: Shell, before: str, commands: set[str]) -> None:
         ("-o com.openexchange.mail.masterP", ["com.openexchange.mail.masterPassword.file="]),
         ("-o com.openexchange.mail.masterPassword.file=els", ["com.openexchange.mail.masterPassword.file=elsewhere/"]),
         ("-o oxpushctl.tls.ca=els", ["oxpushctl.tls.ca=elsewhere/"]),
+        ("-o oxpushctl.tls.key=els", ["oxpushctl.tls.key=elsewhere/"]),
+        ("-o oxpushctl.pns.packaged=els", ["oxpushctl.pns.packaged=elsewhere/"]),
+        ("config sample els", ["elsewhere/"]),
         ("--etc els", ["elsewhere/"]),
         ("--etc=els", ["--etc=elsewhere/"]),
         ("sandbox --write-etc els", ["elsewhere/"]),
@@ -98,6 +102,17 @@ def test_words(shell: Shell, line: str, offered: list[str]) -> None:
 
     # bash inserts the folders of a list without a slash, the others with it.
     assert {word.rstrip("/") for word in found} == {word.rstrip("/") for word in offered}
+
+
+@pytest.mark.parametrize("line", ["config sample ", "--etc ", "--etc=", "sandbox --write-etc="])
+def test_folders(shell: Shell, line: str) -> None:
+    """Where a folder is wanted no file is offered, not even as the only thing that begins like that."""
+    every = shell.candidates(f"oxpushctl {line}")
+    none = shell.candidates(f"oxpushctl {line}us")
+
+    # fish makes hidden folders in what is its home here.
+    assert {word.rpartition("=")[2].rstrip("/") for word in every} - {".config", ".local"} == {"elsewhere", "etc"}
+    assert [word for word in none if "2030" in word] == []
 
 
 def test_every_property(shell: Shell) -> None:
@@ -163,6 +178,26 @@ def test_clients_of_the_environment(folder: Path) -> None:
 def test_line_on_a_terminal(terminal: Terminal, typed: str, completed: str) -> None:
     """What is certain is typed, with a blank after it where the word ends; colons and equals signs are no ends."""
     assert terminal.completed(f"oxpushctl {typed}") == f"oxpushctl {completed}"
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("--log-format ", "json"),
+        ("-o oxpushctl.push.content=", "oxpushctl.push.content=sender"),
+        ("subscriptions add -", "--token"),
+        ("config check -", "--format"),
+    ],
+)
+def test_list_of_zsh(shells: dict[str, Shell], line: str, offered: str) -> None:
+    """Words of help stand behind what has some, and no dashes where there are none."""
+    zsh = shells["zsh"]
+    assert isinstance(zsh, Zsh)
+
+    shown = zsh.listing(f"oxpushctl {line}")
+
+    assert offered in shown
+    assert re.findall(r" --\s*\r", shown) == []
 
 
 @pytest.mark.parametrize(

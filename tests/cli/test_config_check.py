@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from oxpushctl.config import flow, reading
-from oxpushctl.config.flow_drawing import drawn
+from oxpushctl.config import reading
+from oxpushctl.config.flow import flow
+from oxpushctl.config.flow.drawing import drawn
 from oxpushctl.config.properties import INTAKE_LISTEN
 from oxpushctl.sandbox.sandbox import Sandbox
 from oxpushctl.sandbox.write_etc import identity_in, write_etc
@@ -230,6 +231,17 @@ def test_configuration_of_dovecot(command: Command, tmp_path: Path, options: tup
     named.write_text("# 2.3.19.1 (9b53102964): /etc/dovecot/dovecot.conf\nprotocols = imap lmtp\n")
     ended = command("config", "check", "-f", "json", "--dovecot-config", str(named), *options)
     assert [code for code in codes(ended) if code.startswith("OXP6")] != []
+
+
+def test_flow_believes_the_findings(command: Command, tmp_path: Path) -> None:
+    """Where Dovecot's configuration has no place for registrations, the flow below says no as well, in both forms."""
+    named = tmp_path / "dovecot.conf"
+    named.write_text("protocols = imap lmtp\n")
+    (command.etc / "mail.properties").write_text(f"com.openexchange.mail.mailServer=imaps://mail.example.com\n{GLOBAL}")
+    options = ("config", "check", "--offline", "--dovecot-config", str(named))
+    flow = json.loads(command(*options, "-f", "json").stdout)["flow"]
+    assert (flow["spawned"], flow["stops_at"]) == (False, "dovecot.registration")
+    assert "✘ Can dovecot register mailboxes? no: see OXP606, OXP609\n" in command(*options).stdout
 
 
 @pytest.fixture

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
+import termios
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from oxpushctl.config import codes, option_table
+from oxpushctl.config import codes
 from oxpushctl.config.changes import REMOVED, RENAMED
+from oxpushctl.config.clients import option_table
 from oxpushctl.config.property import Property
 from oxpushctl.config.table import TABLE
 from tests.cli.command import Command
 from tests.config import folders
 from tests.config.folders import CLIENT
+from tests.peers.engine import COMMAND
 
 
 @pytest.fixture
@@ -95,7 +102,7 @@ def test_example_of_every_key(command: Command, tmp_path: Path, row: Property[ob
 
 
 @pytest.mark.parametrize("option", option_table.OPTIONS, ids=lambda option: option.name)
-def test_every_option_of_a_client(command: Command, option: option_table.ClientOption) -> None:
+def test_every_option_of_a_client(command: Command, option: option_table.OptionRow) -> None:
     """The options of the YAML files have pages, under the names that a package gives them as well."""
     for name in filter(None, (option.name, option.packaged)):
         ended = command("config", "explain", name)
@@ -128,11 +135,16 @@ def test_code(command: Command, name: str) -> None:
     [
         ("OXP999", "Error: OXP999: there is no finding with this code (oxpushctl config explain lists all)"),
         ("com.openexchange.pns.delayDurations", "did you mean com.openexchange.pns.delayDuration?"),
-        ("com.openexchange.PNS.delayduration", "did you mean com.openexchange.pns.delayDuration?"),
+        ("com.openexchange.PNS.delaydurations", "did you mean com.openexchange.pns.delayDuration?"),
         ("maxAge", "did you mean oxpushctl.push.maxAge?"),
         ("kestore", "did you mean keystore?"),
         ("com.openexchange.caldav.enabled", "it belongs to another module of the middleware, or to none"),
-        ("", "nor a code (oxpushctl config explain lists all)"),
+        (
+            "",
+            "Error: an empty name is neither a property, nor an option of a client, nor a code "
+            "(oxpushctl config explain lists all)",
+        ),
+        (" ", "nor a code (oxpushctl config explain lists all)"),
     ],
 )
 def test_unknown_name(command: Command, name: str, said: str) -> None:
@@ -141,6 +153,58 @@ def test_unknown_name(command: Command, name: str, said: str) -> None:
 
     assert (ended.code, ended.stdout) == (2, "")
     assert ended.stderr.rstrip().endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("com.openexchange.PNS.delayduration", "com.openexchange.pns.delayDuration"),
+        (
+            "COM.OPENEXCHANGE.PUSH.MAIL.NOTIFY.IMAP_LOGIN_DELIMITER=*",
+            "com.openexchange.push.mail.notify.imap_login_delimiter",
+        ),
+        ("Enabled", "enabled: an option of a client"),
+        ("KEYPATH", "keyPath: an option of a client"),
+        ("apnkeyid", "apnKeyId: as packaged, an option of a client"),
+    ],
+)
+def test_case_does_not_matter(command: Command, name: str, meant: str) -> None:
+    """A name in another case has its page, which says that files are stricter."""
+    ended = command("config", "explain", name)
+
+    assert (ended.code, ended.stdout.splitlines()[:2]) == (0, [meant, "  (in files its case counts)"])
+
+
+def test_pages_fit_the_terminal(command: Command) -> None:
+    """Pages and list are wrapped at its width; a wide one does not make lines longer than can be read."""
+    narrow = [_on_a_terminal(60, "config", "explain", *name) for name in ((), ("OXP209",), ("oxpushctl.push.maxAge",))]
+    wide = _on_a_terminal(200, "config", "explain", "OXP209")
+
+    longest = max(len(row.key) + 2 for row in TABLE)
+    assert [max(map(len, lines)) <= 60 for lines in narrow[1:]] == [True, True]
+    assert max(map(len, narrow[0])) == longest
+    assert "".join(narrow[0]).count("…") == 0
+    words = "HTTP CONNECT proxy for APNs and FCM: http://host:port"
+    assert words in " ".join(" ".join(narrow[0]).split())
+    assert 60 < max(map(len, wide)) <= 100
+
+
+def _on_a_terminal(width: int, *arguments: str) -> list[str]:
+    """Return the lines that a command prints to a terminal of a width."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, width))
+    process = subprocess.Popen([COMMAND, *arguments], stdout=theirs, stdin=theirs, env=_without_columns())
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError), os.fdopen(ours, "rb", buffering=0) as terminal:  # EIO is how Linux tells the end
+        while piece := terminal.read(65536):
+            shown += piece
+    assert process.wait() == 0
+    return shown.decode().splitlines()
+
+
+def _without_columns() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "COLUMNS"}
 
 
 def test_without_a_name_everything_is_listed(command: Command) -> None:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import struct
+import subprocess
+import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -48,8 +54,40 @@ def test_node(oxpushctl: Command) -> None:
     assert (ended.code, ended.stderr) == (0, "")
     assert lines[0] == "Would a permanent listener be spawned on this node?"
     assert "com.openexchange.mail.masterPassword = (set)  (mail.properties:3)" in ended.stdout
-    assert "└─ ✔ Yes: dovecot serves." in lines
+    assert lines[1] == "✔ Yes: dovecot serves."
     assert "sesame" not in ended.stdout
+
+
+@pytest.mark.parametrize("command", [("flow",), ("check", "--offline")])
+def test_width_of_the_terminal(oxpushctl: Command, command: tuple[str, ...]) -> None:
+    """The tree is drawn as wide as the terminal is, so that the terminal breaks none of its lines."""
+    (oxpushctl.etc / "mail.properties").write_text("")
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 62, 0, 0))
+    program = [str(Path(sys.executable).with_name("oxpushctl")), "--etc", str(oxpushctl.etc), "config", *command]
+    environment = {**os.environ, "STATE_DIRECTORY": str(oxpushctl.state), "PYTHONIOENCODING": "utf-8"}
+    environment.pop("COLUMNS", None)
+    process = subprocess.Popen(program, stdout=theirs, stderr=subprocess.DEVNULL, env=environment)
+    os.close(theirs)
+    shown = _read_to_the_end(ours)
+    process.wait(timeout=60)
+
+    lines = shown.decode().splitlines()
+    tree = lines[lines.index("│") : lines.index("", lines.index("│"))]
+    assert max(map(len, tree)) <= 62
+    assert tree[7:9] == ['│          = "USM-EAS*", "open-xchange-mobile-api-facade*"', "│          (default)"]
+
+
+def _read_to_the_end(terminal: int) -> bytes:
+    """Return what is written to a terminal until nobody has it open any more."""
+    shown = b""
+    try:
+        while more := os.read(terminal, 65536):
+            shown += more
+    except OSError:  # Linux's way to say that the other side is closed
+        pass
+    os.close(terminal)
+    return shown
 
 
 def test_node_without_a_database(oxpushctl: Command) -> None:
@@ -64,7 +102,7 @@ def test_no_listener_is_no_failure(oxpushctl: Command) -> None:
     (oxpushctl.etc / "mail.properties").write_text("")
     ended = oxpushctl("config", "flow")
     assert ended.code == 0
-    assert "└─ ✘ No: it stops at “Can dovecot register mailboxes?”" in ended.stdout
+    assert ended.stdout.splitlines()[1] == "✘ No: it stops at “Can dovecot register mailboxes?”"
 
 
 def test_user_by_login(oxpushctl: Command) -> None:
@@ -106,7 +144,34 @@ def test_configuration_with_errors(oxpushctl: Command) -> None:
     (oxpushctl.etc / "mail.properties").write_text("com.openexchange.mail.mailServer=imaps://mail.example.com\n")
     (oxpushctl.etc / "mail-push.properties").write_text("com.openexchange.push.credstorage.enabled=true\n")
     flow = _decided(oxpushctl, "-u", "alice")
-    assert [flow["spawned"], flow["stops_at"], flow["errors"]] == [False, "dovecot.registration", 1]
+    assert [flow["spawned"], flow["stops_at"], flow["engine_errors"]] == [False, "dovecot.registration", 1]
+
+
+def test_error_that_a_part_finds(oxpushctl: Command) -> None:
+    """What stops the engine is counted as the check counts it: a certificate that is none, too."""
+    (oxpushctl.etc / "chain.pem").write_text("no certificate")
+    pair = "oxpushctl.tls.certificate=chain.pem\noxpushctl.tls.key=chain.pem\n"
+    (oxpushctl.etc / "oxpushctl.properties").write_text(pair)
+
+    assert _decided(oxpushctl)["engine_errors"] == 1
+    assert "1 error in this configuration, with which nothing starts" in oxpushctl("config", "flow").stdout
+
+
+@pytest.mark.parametrize("command", [("config", "flow"), ("config", "check", "--offline")])
+def test_terminal_without_unicode(
+    oxpushctl: Command, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    """The tree is drawn in what the terminal has, and JSON is JSON, whatever the configuration holds."""
+    allowed = "com.openexchange.push.allowedClients=\U0001f4ec-app, open-xchange-*\n"
+    (oxpushctl.etc / "mail-push.properties").write_text(allowed, encoding="utf-8")
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+
+    drawn = oxpushctl.process(*command).stdout
+    written = oxpushctl.process(*command, "-f", "json").stdout
+
+    assert "|- + May this node run permanent listeners? yes" in drawn
+    assert "\\u25" not in drawn
+    assert "\U0001f4ec-app" in str(json.loads(written))
 
 
 def test_error_about_the_database(oxpushctl: Command) -> None:

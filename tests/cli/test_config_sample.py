@@ -12,15 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from oxpushctl.config import option_table, reading, sample
+from oxpushctl.config import reading, sample
+from oxpushctl.config.clients import option_table
+from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Severity
 from oxpushctl.config.properties import REST_LOGIN, REST_PASSWORD
 from oxpushctl.config.property import Property
-from oxpushctl.config.reading import Configuration
 from oxpushctl.config.settings import Settings
 from oxpushctl.config.table import TABLE
 from tests.cli.command import Command
 from tests.config import folders
+from tests.house.tree import ROOT
 from tests.peers.engine import COMMAND
 
 _YAML = ("pns-apns-options.yml", "pns-gcm-options.yml", "pns-mobile-api-facade-clients.yml")
@@ -82,6 +84,36 @@ def test_password_is_random_and_not_printed(command: Command, tmp_path: Path) ->
     assert _read(command.etc).settings[REST_LOGIN] == "dovecot"
     assert passwords[0] != passwords[1]
     assert all(len(password) >= 24 and password not in talk for password in passwords)
+
+
+def test_lines_for_dovecot(command: Command, tmp_path: Path) -> None:
+    """Those that server.properties has, copied as they are, leave our check of Dovecot's side nothing to mend."""
+    command("config", "sample", str(command.etc))
+    text = (command.etc / "server.properties").read_text()
+    lines = "\n".join(re.findall(r"^##   (.*)", text, re.MULTILINE))
+    settings = _read(command.etc).settings
+    ours = lines.replace("LOGIN:PASSWORD", f"{settings[REST_LOGIN]}:{settings[REST_PASSWORD]}")
+    (tmp_path / "dovecot.conf").write_text(f"# 2.3.19.1 (9b53102964): /etc/dovecot/dovecot.conf\n{ours}\n")
+
+    ended = command.process("config", "check", "--offline", "--dovecot-config", str(tmp_path / "dovecot.conf"))
+
+    told = re.findall(r"(error|warning) (OXP6\d\d)", ended.stdout)
+    assert ("METADATA" in lines.upper(), "user_from_metadata" in lines) == (True, True)
+    assert told == []
+
+
+def test_lines_for_dovecot_are_those_of_the_readme(sampled: dict[str, str]) -> None:
+    """Whoever reads either is told the same."""
+    lines = re.findall(r"^##   (.*)", sampled["server.properties"], re.MULTILINE)
+
+    assert "".join(f"    {line}\n" for line in lines) in (ROOT / "README.rst").read_text(encoding="utf-8")
+
+
+def test_login_that_is_set_is_no_example(sampled: dict[str, str]) -> None:
+    """A line without # takes effect, and says so."""
+    above = sampled["server.properties"].partition(f"\n{REST_LOGIN.key}=")[0].splitlines()[-1]
+
+    assert above == "## text; set here, unset by default; takes effect on reload"
 
 
 @pytest.mark.parametrize("name", sorted(_FILES))

@@ -151,6 +151,20 @@ def test_clients_say_whether_they_are_in_service(command: Command) -> None:
     ]
 
 
+@pytest.mark.parametrize("options", [(), ("--sources",)])
+def test_option_with_an_error_is_shown_as_what_is_used(command: Command, options: tuple[str, ...]) -> None:
+    """What holds in its place does not pass for what the file says."""
+    written = f"{CLIENT}:\n  authtype: token\n  topic: com.example.mail\n  production: maybe\n"
+    folders.write(command.etc, {"pns-apns-options.yml": written})
+
+    shown = command("config", "show", *options).stdout.split("# --- clients\n")[1].splitlines()
+
+    assert "#   authtype: certificate  (in place of what pns-apns-options.yml:2 says)" in shown
+    assert "#   production: true  (in place of what pns-apns-options.yml:4 says)" in shown
+    assert [line.startswith("#   topic: com.example.mail") for line in shown].count(True) == 1
+    assert sum("in place of" in line for line in shown) == 2
+
+
 def test_no_clients_is_said(command: Command) -> None:
     """An empty folder has its defaults, and nothing is pushed."""
     ended = command("config", "show")

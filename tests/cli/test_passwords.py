@@ -27,7 +27,13 @@ def test_first_line_is_the_password(tmp_path: Path, content: bytes, password: st
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [(b"", "there is no password"), (b"\nsesame", "there is no"), (b"ses\xe4me", "is not UTF-8")]
+    ("content", "words"),
+    [
+        (b"", "there is no password"),
+        (b"\nsesame", "there is no"),
+        (b"ses\xe4me", "is not UTF-8"),
+        (b"e" * 70_000, "no password has more than 65536 bytes"),
+    ],
 )
 def test_what_is_no_password(tmp_path: Path, content: bytes, words: str) -> None:
     """The file is named, its content is not shown."""
@@ -36,7 +42,7 @@ def test_what_is_no_password(tmp_path: Path, content: bytes, words: str) -> None
     with pytest.raises(BadData, match=words) as raised:
         given_password("?", file)
     assert str(raised.value).startswith(f"{file}: ")
-    assert "me" not in str(raised.value).removeprefix(str(file))
+    assert "sesa" not in str(raised.value)
 
 
 @pytest.mark.parametrize("name", ["nowhere", "."])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from oxpushctl.cli import manual_reports
 from oxpushctl.sandbox.sandbox import Sandbox
 from oxpushctl.sandbox.write_etc import BEARER_CLIENT, CERTIFICATE_CLIENT, identity_in, write_etc
 from tests.peers.engine import command
@@ -150,6 +151,14 @@ async def test_json_has_every_step(bench: Bench) -> None:
     assert (code, report["exit"]) == (0, 0)
     assert [step["step"] for step in report["steps"]] == ["event", "subscription", "route", "message", "outcome"]
     assert report["steps"][-1]["verdict"] == "delivered"
+
+
+async def test_json_is_what_the_manual_says(bench: Bench) -> None:
+    """oxpushctl(1) names every field, and none that is not there."""
+    _, out, _ = await bench.push("--token", "aa11", "--transport", "apn", "-f", "json")
+    report = json.loads(out)
+    described = [{name for name, _, _ in fields} for _, fields in manual_reports.OBJECTS[-2:]]
+    assert [set(report), set().union(*report["steps"])] == described
 
 
 @pytest.mark.parametrize(

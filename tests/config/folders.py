@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from oxpushctl.config import reading, render
-from oxpushctl.config.reading import Configuration
+from oxpushctl.config.configuration import Configuration
 
 CLIENT = "open-xchange-mobile-api-facade"
 

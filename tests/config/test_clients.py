@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from oxpushctl.config.clients.options import ApnsOptions, FcmOptions, key_of, place_of
 from oxpushctl.config.finding import Severity
-from oxpushctl.config.options import ApnsOptions, FcmOptions, key_of, place_of
 from oxpushctl.config.settings import Origin
 from tests.config import folders
 from tests.config.folders import CLIENT
@@ -182,3 +182,25 @@ def test_conffiles_of_8_without_clients_are_no_second_generation(tmp_path: Path)
         "cert.pem": "",
     }
     assert "OXP214" not in folders.codes(folders.read(tmp_path, files))
+
+
+@pytest.mark.parametrize("option", ["keyid", "teamid"])
+@pytest.mark.parametrize("text", ["ABCDE1234", "ABCDE123456", "ABCDE-2345", "DEF123GHIJ "])
+def test_an_id_that_apple_never_gave(tmp_path: Path, option: str, text: str) -> None:
+    """Apple's ids of keys and teams have ten letters and digits; another one is refused at the first push only."""
+    options = {"keyid": "ABCDE12345", "teamid": "FGHIJ67890", option: text}
+    lines = "".join(f"  {name}: '{written}'\n" for name, written in options.items())
+    yaml = f"{CLIENT}:\n  privatekey: key.p8\n  topic: com.example\n{lines}"
+    errors = folders.read(tmp_path, {"key.p8": "", "pns-apns-options.yml": yaml}).client_errors
+    assert [(found.code, found.key) for found in errors] == [("OXP204", f"{CLIENT}.{option}")]
+
+
+@pytest.mark.parametrize("file", ["pns-gcm-options.yml", "pushClientConfig/clients.yml"])
+def test_a_misspelt_client_of_the_facade(tmp_path: Path, file: str) -> None:
+    """It is the app's own id that was meant, not one to add to a list."""
+    is_unified = file.startswith("push")
+    section = "open-xchange-mobil-api-facade" + ("-android" if is_unified else "")
+    kind = "  _type: fcm\n" if is_unified else ""
+    files: dict[str, str | bytes] = {"a.json": "{}", file: f"{section}:\n{kind}  keyPath: a.json\n"}
+    hints = [found.hint for found in folders.read(tmp_path, files).findings if found.code == "OXP312"]
+    assert hints == [f"did you mean {CLIENT}?"]

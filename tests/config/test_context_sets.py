@@ -47,16 +47,9 @@ def test_keys_of_ours_are_told_at_their_line(tmp_path: Path) -> None:
     ]
 
 
-def test_the_keys_of_all_sets_are_known(tmp_path: Path) -> None:
-    """Who evaluates a key can tell that some contexts have another value."""
-    folders.write(tmp_path, {"contextSets/a.yml": _SETS, "contextSets/b.yaml": f"b: {{{MASTER_PASSWORD.key}: x}}\n"})
-    keys = {GCM_ENABLED.key, f"{GCM_ENABLED.key}.my-app", MAIL_SERVER_URL.key, ALLOWED_CLIENTS.key}
-    assert context_sets.keys_in(tmp_path) == keys | {MASTER_PASSWORD.key}
-
-
 def test_without_context_sets_nothing_is_told(tmp_path: Path) -> None:
     """Most installations have none."""
-    assert (context_sets.told(tmp_path), context_sets.keys_in(tmp_path)) == ([], frozenset())
+    assert context_sets.told(tmp_path) == []
 
 
 @pytest.mark.parametrize(

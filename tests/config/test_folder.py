@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oxpushctl.config import render
-from oxpushctl.config.properties import DELAY_DURATION
+from oxpushctl.config.properties import DELAY_DURATION, PACKAGED, TLS_CA
 from oxpushctl.config.settings import Origin
 from tests.config import folders
 from tests.config.folders import CLIENT
@@ -99,6 +99,23 @@ def test_a_file_that_we_may_not_read_is_an_engine_error(somebody: None) -> None:
     told = [(found.code, found.file, found.message) for found in configuration.engine_errors]
     assert told == [("OXP001", "a.properties", "cannot be read: Permission denied")]
     assert configuration.settings[DELAY_DURATION] == 2
+
+
+def test_a_file_behind_a_closed_folder(somebody: None) -> None:
+    """It may well be there: what cannot be looked for is not said to be missing, and who can look is."""
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to others
+        etc = Path(name)
+        options = f"{CLIENT}:\n  keystore: closed/mail.p12\n"
+        own = f"{TLS_CA.key}=closed/ca\n{PACKAGED.key}=closed/packaged\n"
+        folders.write(etc, {"closed/x": "", "pns-apns-options.yml": options, "oxpushctl.properties": own})
+        (etc / "closed").chmod(0)
+        found = folders.read(etc).findings
+        (etc / "closed").chmod(0o700)
+    told = [(finding.code, finding.message.replace(name, "ETC"), finding.hint) for finding in found]
+    why, hint = "cannot be looked for: Permission denied", "run the check as the engine's user"
+    assert ("OXP301", f"ETC/closed/mail.p12 {why}", hint) in told
+    assert ("OXP302", f"ETC/closed/ca {why}", hint) in told
+    assert ("OXP001", "cannot be read: Permission denied", "") in told  # the folder of a package
 
 
 def test_links_are_followed(tmp_path: Path) -> None:

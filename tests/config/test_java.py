@@ -78,7 +78,7 @@ def _without_nothing(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return [pair for pair in pairs if pair != ("", "")]
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000, deadline=None, derandomize=True)
 @example(b"\\\n# a comment\nkey=1")
 @example(b"\\\n  \\\n\n  key=1")
 @example(b"key=1 \\\n\nother=2")

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from oxpushctl import checks
 from oxpushctl.config import table
+from oxpushctl.config.clients.options import ApnsOptions, ClientOptions
+from oxpushctl.config.clients.selection import is_switched_on
+from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Finding, Severity
-from oxpushctl.config.options import ApnsOptions, ClientOptions
 from oxpushctl.config.properties import PUSH_CONTENT, SWITCHES, TLS_CERTIFICATE, TLS_KEY
-from oxpushctl.config.reading import Configuration
-from oxpushctl.config.selection import is_switched_on
 from oxpushctl.config.settings import Origin
 from oxpushctl.transports.credentials import UnusableCredentials
 from oxpushctl.transports.identity import load_identity

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oxpushctl.config.clients.reader import read_options
 from oxpushctl.config.finding import Severity
-from oxpushctl.config.options_reader import read_options
 from tests.config import folders
 from tests.config.folders import CLIENT
 

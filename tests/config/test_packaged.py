@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from oxpushctl import app, checks
+from oxpushctl.config.clients.options import ApnsOptions, ClientOptions, FcmOptions
+from oxpushctl.config.clients.packaged import read_packaged
+from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Finding, Reach, Severity
-from oxpushctl.config.options import ApnsOptions, ClientOptions, FcmOptions
-from oxpushctl.config.packaged import read_packaged
 from oxpushctl.config.properties import PACKAGED, PUSH_CONTENT
-from oxpushctl.config.reading import Configuration
 from oxpushctl.config.settings import Settings
 from oxpushctl.engine.routes import Route
 from oxpushctl.model import NEW_MAIL

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
 
+from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Finding, Severity
-from oxpushctl.config.reading import Configuration
 from tests.config import folders
 from tests.config.folders import CLIENT
 
 _PASSCRYPT = "com.openexchange.push.credstorage.passcrypt"
+_KEY = b"-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n"
 _SECRET = "sesame"
 
 
@@ -109,7 +111,7 @@ def test_a_secret_from_systemd(tmp_path: Path) -> None:
 )
 def test_a_file_that_is_a_secret(tmp_path: Path, options: str, text: str, key: str) -> None:
     """Keystores, signing keys, service accounts and TLS keys are secret as they are; who names them is not."""
-    folders.write(tmp_path, {"credentials": "", options: text})
+    folders.write(tmp_path, {"credentials": _KEY, options: text})
     (tmp_path / options).chmod(0o644)
     (tmp_path / "credentials").chmod(0o644)
     assert [(finding.file, finding.key) for finding in _open(folders.read(tmp_path))] == [("credentials", key)]
@@ -122,3 +124,36 @@ def test_a_link_to_a_secret(tmp_path: Path) -> None:
     assert _open(folders.read(tmp_path / "etc")) == []
     (tmp_path / "elsewhere").chmod(0o644)
     assert [finding.file for finding in _open(folders.read(tmp_path / "etc"))] == ["b.properties"]
+
+
+_CERTIFICATE_PEM = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+_CERTIFICATE_DER = b"\x30\x82\x03\x00\x30\x82\x02\x00\xa0\x03\x02\x01\x02\x02\x01\x03"
+
+
+@pytest.mark.parametrize(
+    ("content", "is_secret"),
+    [
+        pytest.param(_KEY, True, id="a key in PEM"),
+        pytest.param(_CERTIFICATE_PEM + _KEY, True, id="certificate and key in PEM"),
+        pytest.param(b"\x30\x82\x03\x00\x02\x01\x03\x30", True, id="PKCS#12"),
+        pytest.param(b"\x30\x80\x02\x01\x03\x30\x80", True, id="PKCS#12 of indefinite length"),
+        pytest.param(b"\x30\x20\x02\x01\x00", True, id="a key in DER"),
+        pytest.param(_CERTIFICATE_PEM, False, id="a certificate in PEM"),
+        pytest.param(_CERTIFICATE_DER, False, id="a certificate in DER"),
+        pytest.param(b"", False, id="nothing"),
+    ],
+)
+def test_only_a_key_is_a_secret(tmp_path: Path, content: bytes, is_secret: bool) -> None:
+    """A certificate may be read by everybody."""
+    folders.write(tmp_path, {"file": content, "pns-apns-options.yml": f"{CLIENT}:\n  keystore: file\n"})
+    (tmp_path / "file").chmod(0o644)
+    assert [finding.file for finding in _open(folders.read(tmp_path))] == ["file"] * is_secret
+
+
+def test_the_command_can_be_copied(tmp_path: Path) -> None:
+    """A blank or quote in the name of a file is one for the shell as well."""
+    etc = tmp_path / "it's etc"
+    folders.write(etc, {"a key": _KEY, "pns-apns-options.yml": f"{CLIENT}:\n  privatekey: a key\n"})
+    (etc / "a key").chmod(0o644)
+    [finding] = _open(folders.read(etc))
+    assert shlex.split(finding.hint) == ["chmod", "o-r", str(etc / "a key")]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from oxpushctl.config import reading
-from oxpushctl.config.listening import DOVECOT_ENABLED
+from oxpushctl.config.listening import DOVEADM_ENDPOINTS, DOVECOT_ENABLED, IDLE_DELAY, IDLE_PUSH_MODE
 from oxpushctl.config.properties import DELAY_DURATION, GCM_ENABLED, PASSCRYPT, PUSH_CONTENT, REST_PASSWORD
 from oxpushctl.config.settings import Origin
 from oxpushctl.errors import BadUsage, MissingFile
@@ -80,7 +80,7 @@ _TOPIC_SWITCH = f"{GCM_ENABLED.key}.my-app."
     [
         ("ox:mail:new", None),
         ("ox:calendar:updates", None),
-        ("*", None),
+        ("*", "without a topic the switch is for all of them"),
         ("ox:mail:nwe", "did you mean ox:mail:new?"),
         ("OX:Mail:New", "did you mean ox:mail:new?"),
         ("ox:mail:*", "did you mean ox:mail:new?"),
@@ -163,11 +163,9 @@ def test_a_variable_of_no_property_is_told(tmp_path: Path, variable: str, hint: 
     assert told == [("OXP005", hint)]
 
 
-@pytest.mark.parametrize(
-    "override", ["oxpushctl.push.content", f"{PASSCRYPT.key}=sesame", "oxpushctl.proxy=http://u:p@h"]
-)
+@pytest.mark.parametrize("override", [f"{PASSCRYPT.key}=sesame", "oxpushctl.proxy=http://u:sesame@h"])
 def test_overrides_that_cannot_be_meant_are_usage_errors(tmp_path: Path, override: str) -> None:
-    """No value, or a secret that everybody could read in the process list: exit code 2."""
+    """A secret that everybody could read in the process list: exit code 2."""
     with pytest.raises(BadUsage) as raised:
         folders.read(tmp_path, overrides=(override,))
     assert raised.value.exit_code == 2
@@ -215,3 +213,52 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingFile, match=r"nowhere.*demo") as raised:
         reading.read(tmp_path / "nowhere", environ={}, overrides=())
     assert raised.value.exit_code == 66
+
+
+_ENDPOINTS = DOVEADM_ENDPOINTS.key
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_overriding_name_wins(tmp_path: Path, order: int) -> None:
+    """As with the middleware, wherever the two lines stand."""
+    lines = [f"{_ENDPOINTS}=http://a.example.com/", f"{_ENDPOINTS}.default=http://b.example.com/"]
+    configuration = folders.read(tmp_path, {"doveadm.properties": "\n".join(lines[::order])})
+    assert configuration.settings[DOVEADM_ENDPOINTS] == ("http://b.example.com/",)
+    assert [found.code for found in configuration.findings if found.file] == []
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_new_name_wins_over_an_old_one(tmp_path: Path, order: int) -> None:
+    """An old line that was left behind is told, and does no harm."""
+    lines = ["com.openexchange.push.imapidle.pushmode=always", f"{IDLE_PUSH_MODE.key}=newmail"]
+    configuration = folders.read(tmp_path, {"push_imapidle.properties": "\n".join(lines[::order])})
+    assert configuration.settings[IDLE_PUSH_MODE] == "newmail"
+    assert [(found.code, found.severity.value) for found in configuration.findings if found.file] == [
+        ("OXP110", "warning")
+    ]
+
+
+@pytest.mark.parametrize("delay", ["0", "-1", "-5000"])
+def test_a_delay_that_is_none(tmp_path: Path, delay: str) -> None:
+    """The middleware takes its default then, and says nothing."""
+    configuration = folders.read(tmp_path, overrides=(f"{IDLE_DELAY.key}={delay}",))
+    assert configuration.settings[IDLE_DELAY] == 5000
+    assert [(found.code, found.severity.value) for found in configuration.findings if found.file] == [
+        ("OXP117", "warning")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "codes"),
+    [
+        ("com.openexchange.push.imapidle.clusterLock=foo", {"OXP106"}),
+        ("com.openexchange.push.dovecot.clusterLock=foo", {"OXP106", "OXP109"}),
+        ("com.openexchange.pns.numProcessorThreads=abc", {"OXP106", "OXP109"}),
+        ("com.openexchange.push.malpoll.concurrentGlobal=true", {"OXP106"}),
+    ],
+)
+def test_what_nobody_heeds_stops_nothing(tmp_path: Path, line: str, codes: set[str]) -> None:
+    """However wrong its value is."""
+    configuration = folders.read(tmp_path, overrides=(line,))
+    assert {found.code for found in configuration.findings if found.file} == codes
+    assert configuration.engine_errors == ()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oxpushctl.config import yaml_file
+from oxpushctl.config.clients import yaml_file
 
 _YAMLISH = st.text(alphabet=st.sampled_from("ab: \n\t-[]{}&*!|>'\"%@#,?<~\\Ux0\ud800\x07é"), max_size=80)
 

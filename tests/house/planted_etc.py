@@ -77,6 +77,7 @@ def ailing(folder: Path, planted: Planted, keys: Identity, endpoint: str) -> Pla
     """The engine starts, but no client can be served, the proxy is dead, and options are damaged beside secrets."""
     etc = good(folder, planted, keys, endpoint)
     wrong = planted.word("wrong keystore password")
+    eight = CERTIFICATE_CLIENT
     account = json.loads((folder / KEYS / SERVICE_ACCOUNT_FILE).read_text())
     folders.write(
         folder,
@@ -84,7 +85,8 @@ def ailing(folder: Path, planted: Planted, keys: Identity, endpoint: str) -> Pla
             "proxy.properties": f"oxpushctl.proxy=http://user:{planted.in_url('proxy')}@127.0.0.1:1\n",
             "pns-apns-options.yml": f"{CERTIFICATE_CLIENT}:\n  keystore: planted.p12\n  password: '{wrong}'\n"
             f"{CERTIFICATE_CLIENT}-a:\n  keystore: none.p12\n  pasword: {wrong}\n"
-            f"{CERTIFICATE_CLIENT}-b:\n  privatekey: damaged.p8\n  keyid: a\n  teamid: b\n  topic: c\n",
+            f"{CERTIFICATE_CLIENT}-b:\n  privatekey: damaged.p8\n  keyid: ABCDE12345\n"
+            "  teamid: FGHIJ67890\n  topic: c\n",
             "pns-apns_http2-options.yml": f"{CERTIFICATE_CLIENT}:\n  password: *{wrong}\n",
             "pns-gcm-options.yml": f"{CERTIFICATE_CLIENT}:\n  keyPath: damaged.json\n"
             f"{CERTIFICATE_CLIENT}-c:\n  key: {planted.secret('legacy key')}\n"
@@ -92,13 +94,13 @@ def ailing(folder: Path, planted: Planted, keys: Identity, endpoint: str) -> Pla
             "damaged.p8": keys.provider_key_pem.decode().replace("\n", "\n ", 1)[:-40],
             "damaged.json": json.dumps(account)[:-30],
             "of-a-person.json": json.dumps({**account, "type": "authorized_user"}),
-            "pushClientConfig/alias.yml": f"a-ios:\n  _type: apn\n  password: &{wrong}\n",
-            "pushClientConfig/list.yml": f"b-ios:\n  _type: apn\n  password: [{wrong}]\n",
-            "pushClientConfig/quote.yml": f'c-ios:\n  _type: apn\n  password: "{wrong}\n  keystore: x.p12\n',
-            "pushClientConfig/tab.yml": f"d-ios:\n\tpassword: {wrong}\n",
-            "pushClientConfig/tag.yml": f"e-ios:\n  _type: apn\n  password: !{wrong} x\n",
-            "pushClientConfig/type.yml": f"f-ios:\n  _type: apns\n  password: {wrong}\n",
-            "pushClientConfig/twice.yml": f"g-ios:\n  _type: apn\n  password: a\n  password: {wrong}\n",
+            "pushClientConfig/alias.yml": f"{eight}-a-ios:\n  _type: apn\n  password: &{wrong}\n",
+            "pushClientConfig/list.yml": f"{eight}-b-ios:\n  _type: apn\n  password: [{wrong}]\n",
+            "pushClientConfig/quote.yml": f'{eight}-c-ios:\n  _type: apn\n  password: "{wrong}\n  keystore: x.p12\n',
+            "pushClientConfig/tab.yml": f"{eight}-d-ios:\n\tpassword: {wrong}\n",
+            "pushClientConfig/tag.yml": f"{eight}-e-ios:\n  _type: apn\n  password: !{wrong} x\n",
+            "pushClientConfig/type.yml": f"{eight}-f-ios:\n  _type: apns\n  password: {wrong}\n",
+            "pushClientConfig/twice.yml": f"{eight}-g-ios:\n  _type: apn\n  password: a\n  password: {wrong}\n",
             f"packaged/{CERTIFICATE_CLIENT}-packaged.properties": "apnKeystoreFile=../planted.p12\n"
             f"apnPassword={wrong}\napnPasword={wrong}\n",
         },
@@ -124,6 +126,14 @@ def broken(folder: Path, planted: Planted, keys: Identity, endpoint: str) -> Pla
             f"oxpushctl.database.url=u:{another}@127.0.0.1\n",
             "c.properties": f"oxpushctl.database.url=mysql://u:{another}@127.0.0.1:port/db?password={third}\n",
             "d.properties": f"{_API_SECRET}={another}\n{_API_SECRET}.file=/nowhere\n",
+            "e.properties": f"com.openexchange.mail.mailServer=imaps://u:{planted.in_url('mail server')}@127.0.0.1\n"
+            f"oxpushctl.intake.listen=http://u:{planted.in_url('intake')}@127.0.0.1:0\n"
+            f"oxpushctl.admin.listen=127.0.0.1:0?token={another}\n"
+            f"oxpushctl.fcm.endpoint=https://u:{planted.in_url('gateway')}@127.0.0.1\n"
+            f"oxpushctl.apns.endpoint.sandbox=https://127.0.0.1/?key={third}\n"
+            f"com.openexchange.dovecot.doveadm.endpoints=http://u:{planted.in_url('doveadm URL')}@127.0.0.1/\n",
+            "f.properties": f"oxpushctl.node=n1\\\ncom.openexchange.sessiond.encryptionKey={another}\n"
+            f"com.openexchange.mail.loginSource=login\\\ncom.openexchange.mail.masterPasswort={third}\n",
             "mail.properties": f"com.openexchange.mail.passwordSource=globl\n{_MASTER_PASSWORD}={another}\n",
         },
     )

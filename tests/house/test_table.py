@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from oxpushctl.cli.main import oxpushctl
-from oxpushctl.config.option_table import OPTIONS, ClientOption
+from oxpushctl.config.clients.option_table import OPTIONS, OptionRow
 from oxpushctl.config.property import Property
 from oxpushctl.config.table import TABLE
 from tests.house.tree import texts
@@ -37,7 +37,7 @@ def test_example_is_a_value(row: Property[object]) -> None:
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
-def test_option_is_documented(option: ClientOption) -> None:
+def test_option_is_documented(option: OptionRow) -> None:
     """Every option of a client says in a sentence what it does, and in which files it may stand."""
     assert re.fullmatch(r"[A-Z].{10,}\.", option.doc)
     assert all(".yml" in name for name in option.files)

@@ -12,7 +12,10 @@ import pytest
 
 from oxpushctl.cli import written
 from oxpushctl.cli.main import oxpushctl
-from oxpushctl.config import codes, option_table
+from oxpushctl.config import codes
+from oxpushctl.config.clients import option_table
+from oxpushctl.config.flow.flow import FactObject, FlowObject, LineObject, StepObject
+from oxpushctl.config.render import FindingObject, Report
 from oxpushctl.config.table import TABLE
 from tests.house.tree import ROOT
 
@@ -20,10 +23,11 @@ PAGES = written.pages(ROOT)
 MAN_PAGES = ("man/oxpushctl.1", "man/oxpushctl.5")
 
 
-def rendered(name: str) -> str:
-    """Return a manual page as a terminal of 80 columns shows it, without bold."""
+def rendered(name: str, columns: int = 80) -> str:
+    """Return a manual page as ``man`` shows it on a terminal, without bold; groff has nothing to warn of."""
+    length = f"-rLL={columns - 2}n"
     done = subprocess.run(
-        ["groff", "-man", "-ww", "-Tutf8", "-P-c", "-rLL=78n", ROOT / name], capture_output=True, text=True, check=True
+        ["groff", "-man", "-ww", "-Tutf8", "-P-c", length, ROOT / name], capture_output=True, text=True, check=True
     )
     assert done.stderr == ""
     return re.sub(".\b", "", done.stdout)
@@ -52,14 +56,35 @@ def test_stale_file_is_written(tmp_path: Path) -> None:
     assert "\nold\n" not in readme
 
 
+@pytest.mark.parametrize("columns", [80, 60])
 @pytest.mark.parametrize("name", MAN_PAGES)
-def test_man_page_is_sound(name: str) -> None:
-    """groff has nothing to warn of, no line is wider than a terminal, and the page is the same tomorrow."""
-    text = rendered(name)
+def test_man_page_is_sound(name: str, columns: int) -> None:
+    """groff has nothing to warn of, no line is wider than the terminal, and the page is the same tomorrow."""
+    text = rendered(name, columns)
 
-    wide = [line for line in text.splitlines() if len(line) > 80 and not line.startswith(" " * 10)]
-    assert wide == []
-    assert text == rendered(name)
+    assert [line for line in text.splitlines() if len(line) > columns] == []
+    assert text == rendered(name, columns)
+
+
+@pytest.mark.parametrize(
+    ("what", "kind"),
+    [
+        ("oxpushctl config check prints:", Report.__annotations__),
+        ("A finding is:", FindingObject.__annotations__),
+        ("A flow, which is what oxpushctl config flow prints, is:", FlowObject.__annotations__),
+        ("A step is:", StepObject.__annotations__),
+        ("A setting that decided is:", FactObject.__annotations__),
+        ("A setting of a remedy is:", LineObject.__annotations__),
+    ],
+)
+def test_man_page_of_reports(what: str, kind: dict[str, object]) -> None:
+    """oxpushctl(1) has every field of what programs read, and says which may be null."""
+    part = rendered("man/oxpushctl.1").partition(f"       {what}\n\n")[2].partition("\n\n")[0]
+
+    fields = dict(re.findall(r"^ {7}(\w+)\s+\(([a-z ]+)\)", part, re.MULTILINE))
+    assert fields.keys() == kind.keys()
+    nullable = {name for name, hint in kind.items() if "None" in str(hint)}
+    assert {name for name, said in fields.items() if said.endswith(" or null")} == nullable
 
 
 @pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed")

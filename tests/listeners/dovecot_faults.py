@@ -52,6 +52,7 @@ _ALL_TOLD = (
     "error OXP607 imap_metadata: is on outside of remote { }: the owner of any mailbox can register it as another "
     "user's"
 )
+_NOT_OVER_IMAP = "warning OXP606 imap_metadata: is not on: nobody can be registered over IMAP"
 _TRUST = (
     "login_trusted_networks: lacks 127.0.0.1: one user's wrong password slows all of our log-ins, from 10 ms to seconds"
 )
@@ -65,6 +66,12 @@ _ANOTHER_24 = "push_notification a {\n  driver = ox\n  ox_url = http://h/x\n}\n"
 _NOT_OURS = "which is not one of ours: the intake listens at"
 _AWAKE = "imap_hibernate_timeout = 30s\n"
 _IDLE: Mapping[str, str | None] = {"com.openexchange.push.imapidle.enabled": "true"}
+_DOVEADM: Mapping[str, str | None] = {
+    "com.openexchange.dovecot.doveadm.enabled": "true",
+    "com.openexchange.dovecot.doveadm.apiSecret": "key",
+    "com.openexchange.dovecot.doveadm.endpoints": "http://127.0.0.1:8080/doveadm/v1",
+    "com.openexchange.push.dovecot.preferDoveadmForMetadata": "true",
+}
 _SLEEP = (
     "info OXP619 imap_hibernate_timeout: is not set: each IDLE session keeps a process and its memory, where one could "
     "hold all that sleep"
@@ -99,7 +106,7 @@ FAULTS = [
     Fault(
         "metadata-off",
         {_METADATA: ""},
-        ["warning OXP606 imap_metadata: is not on: nobody can be registered over IMAP"],
+        [_NOT_OVER_IMAP],
         {_METADATA: ""},
     ),
     Fault("metadata-open", _OPEN, [_ALL_TOLD], _OPEN, line="  imap_metadata = yes"),
@@ -146,10 +153,20 @@ FAULTS = [
         {_METADATA: ""},
         [],
         {_METADATA: ""},
-        settings={
-            "com.openexchange.dovecot.doveadm.enabled": "true",
-            "com.openexchange.push.dovecot.preferDoveadmForMetadata": "true",
-        },
+        settings=_DOVEADM,
+    ),
+    Fault(
+        "metadata-off-and-doveadm-without-secret",
+        {_METADATA: ""},
+        [_NOT_OVER_IMAP],
+        {_METADATA: ""},
+        settings={**_DOVEADM, "com.openexchange.dovecot.doveadm.apiSecret": None},
+    ),
+    Fault(
+        "metadata-off-and-doveadm-nowhere",
+        {_METADATA: ""},
+        [_NOT_OVER_IMAP],
+        settings={**_DOVEADM, "com.openexchange.dovecot.doveadm.endpoints": None},
     ),
     Fault(
         "no-attribute-dict",
@@ -195,6 +212,11 @@ FAULTS = [
     Fault(
         "another-driver-for-lda",
         {_LDA: _LDA.replace("}", "  plugin {\n    push_notification_driver = dlog\n  }\n}")},
+        [f"warning OXP611 {OX}: has no driver ox for lda: nobody tells the intake of new mail"],
+    ),
+    Fault(
+        "no-driver-for-lda",
+        {_LDA: _LDA.replace("}", "  plugin {\n    push_notification_driver =\n  }\n}")},
         [f"warning OXP611 {OX}: has no driver ox for lda: nobody tells the intake of new mail"],
     ),
     Fault(

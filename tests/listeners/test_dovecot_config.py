@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 from oxpushctl.listeners import dovecot_config
 from oxpushctl.listeners.dovecot_config import Block, DovecotConfig, Scope, parse
 from oxpushctl.listeners.dovecot_driver import drivers
-from oxpushctl.listeners.dovecot_syntax import BadDovecotConfig, UnreadableInclude
+from oxpushctl.listeners.dovecot_syntax import BadDovecotConfig
 
 _IMAP = Scope("imap")
 
@@ -101,9 +100,13 @@ def test_dovecot_reads_a_value_alike(tmp_path: Path, written: str) -> None:
         (
             "protocol imap\n{\n}",
             1,
-            "is neither a setting (key = value) nor a block (name {, and } on a line of its own)",
+            "this line is neither a setting (key = value) nor a block (name {, and } on a line of its own)",
         ),
-        ("service imap{\n}", 1, "is neither a setting (key = value) nor a block (name {, and } on a line of its own)"),
+        (
+            "service imap{\n}",
+            1,
+            "this line is neither a setting (key = value) nor a block (name {, and } on a line of its own)",
+        ),
         ("!include nowhere.conf\n", 1, "!include: there is no file nowhere.conf"),
         ("a = <<END\nb\n", 1, "there is no line END that ends the value"),
     ],
@@ -219,51 +222,6 @@ def test_the_servers_own_address_is_asked_for() -> None:
 
     assert _value(config, "mail_home") is None
     assert _value(config, "mail_home", Scope("imap", None, (Block("local", "10.0.0.1"),))) == "a"
-
-
-def test_included_files(tmp_path: Path) -> None:
-    """Included files stand in their places, in the order of their names, relative to the file that includes them."""
-    path = _write(
-        tmp_path,
-        {
-            "dovecot.conf": "!include conf.d/*.conf\n!include_try nowhere\n!include conf.d\n!include none/*.conf\n",
-            "conf.d/20.conf": "mail_home = b\nprotocol imap {\n!include sub/imap.inc\n}\n",
-            "conf.d/10.conf": "mail_home = a\n",
-            "conf.d/30.{x}": "",
-            "conf.d/sub/imap.inc": "imap_metadata = yes\n",
-        },
-    )
-    config = dovecot_config.read(path)
-
-    assert _value(config, "mail_home") == "b"
-    entry = config.find("imap_metadata", _IMAP)
-    assert entry is not None
-    assert str(entry.origin) == f"{tmp_path}/conf.d/sub/imap.inc:1"
-
-
-def test_braces_of_an_include(tmp_path: Path) -> None:
-    """Braces name alternatives, as in a shell."""
-    files = {"dovecot.conf": "!include {b,a}.conf\n", "a.conf": "mail_home = a\n", "b.conf": "mail_home = b\n"}
-
-    assert _value(dovecot_config.read(_write(tmp_path, files)), "mail_home") == "a"
-
-
-@pytest.mark.parametrize("first", ["!include dovecot.conf", "!include other.conf", "!include ../*/dovecot.conf"])
-def test_files_that_include_themselves(tmp_path: Path, first: str) -> None:
-    """A loop of includes ends with its place, in whatever words it is written."""
-    path = _write(tmp_path / "d", {"dovecot.conf": f"{first}\n", "other.conf": "!include dovecot.conf\n"})
-    with pytest.raises(BadDovecotConfig, match=r"includes itself, or there is no end of files"):
-        dovecot_config.read(path)
-
-
-def test_an_included_file_for_others_only(tmp_path: Path) -> None:
-    """A part that we may not read is told apart from one that is not there."""
-    path = _write(tmp_path, {"dovecot.conf": "!include_try secret.conf\n"})
-    os.mkfifo(tmp_path / "secret.conf")  # root may read every file
-    with pytest.raises(UnreadableInclude) as caught:
-        dovecot_config.read(path)
-
-    assert str(caught.value.origin) == f"{path}:1"
 
 
 def test_a_binary_file(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from oxpushctl.config.check import Mailbox, Wishes
 from oxpushctl.config.codes import CATALOGUE
+from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Finding, Severity
-from oxpushctl.config.reading import Configuration
 from oxpushctl.listeners.imap_check import check_mail_server
 from tests.config import folders
 from tests.listeners.scripted import scripted
@@ -19,6 +19,12 @@ from tests.peers.dovecot import PASSWORD, Dovecot, LogIns
 from tests.peers.ports import free_port
 
 ANTON = Mailbox("anton", PASSWORD)
+DOVEADM = """\
+com.openexchange.push.dovecot.preferDoveadmForMetadata=true
+com.openexchange.dovecot.doveadm.enabled=true
+com.openexchange.dovecot.doveadm.apiSecret=key
+com.openexchange.dovecot.doveadm.endpoints=http://127.0.0.1:8080/doveadm/v1
+"""
 GLOBAL = "com.openexchange.mail.passwordSource=global\ncom.openexchange.mail.masterPassword=sesame\n"
 
 
@@ -131,6 +137,7 @@ async def test_master_password_lets_a_user_in(tmp_path: Path, dovecot: Dovecot) 
             "com.openexchange.mail.loginSource is login) and the password that was given",
         ),
         (GLOBAL, Mailbox("anton"), "check com.openexchange.mail.masterPassword, and the login"),
+        (GLOBAL, Mailbox("anton"), "from a master user only: name it in oxpushctl.imap.masterUser"),
         (f"{GLOBAL}oxpushctl.imap.masterUser=puhs\n", Mailbox("anton"), "masterPassword, oxpushctl.imap.masterUser, "),
     ],
 )
@@ -139,6 +146,21 @@ async def test_user_is_refused(tmp_path: Path, dovecot: Dovecot, more: str, mail
     (finding,) = await found(configured(tmp_path, f"127.0.0.1:{dovecot.imap_port}", more), mailbox)
     assert (finding.code, finding.severity, hint in finding.hint) == ("OXP714", Severity.WARNING, True), finding
     assert "[AUTHENTICATIONFAILED]" in finding.message
+
+
+async def test_master_user_that_is_refused(tmp_path: Path, dovecot: Dovecot) -> None:
+    """Who named a master user is not told to name one."""
+    more = f"{GLOBAL}oxpushctl.imap.masterUser=puhs\n"
+    (finding,) = await found(configured(tmp_path, f"127.0.0.1:{dovecot.imap_port}", more), Mailbox("anton"))
+    assert "name it in" not in finding.hint
+
+
+async def test_password_that_has_expired(tmp_path: Path) -> None:
+    """What the server knows better than anybody is told in the place of what is guessed."""
+    answers = {"AUTHENTICATE": "+ \r\n", "": "TAG NO [EXPIRED] too old\r\n"}
+    async with scripted(answers=answers) as (port, _):
+        (finding,) = await found(configured(tmp_path, f"127.0.0.1:{port}"), ANTON)
+    assert (finding.code, finding.hint) == ("OXP714", "the password has to be changed at the mail server")
 
 
 async def test_user_without_a_password(tmp_path: Path, dovecot: Dovecot) -> None:
@@ -154,16 +176,20 @@ async def test_no_metadata(tmp_path: Path, bare_dovecot: Dovecot) -> None:
 
 
 @pytest.mark.parametrize(
-    "more",
-    [
-        "com.openexchange.push.dovecot.enabled=false\ncom.openexchange.push.imapidle.enabled=true\n",
-        "com.openexchange.push.dovecot.preferDoveadmForMetadata=true\ncom.openexchange.dovecot.doveadm.enabled=true\n",
-    ],
+    "more", ["com.openexchange.push.dovecot.enabled=false\ncom.openexchange.push.imapidle.enabled=true\n", DOVEADM]
 )
 async def test_no_metadata_where_nobody_needs_it(tmp_path: Path, bare_dovecot: Dovecot, more: str) -> None:
     """IDLE sessions, and registrations over doveadm, do without."""
     (finding,) = await found(configured(tmp_path, f"127.0.0.1:{bare_dovecot.imap_port}", more), ANTON)
     assert (finding.code, finding.message) == ("OXP718", "'anton' is let in and offered IDLE")
+
+
+@pytest.mark.parametrize("lacking", DOVEADM.splitlines())
+async def test_no_metadata_and_no_doveadm_either(tmp_path: Path, bare_dovecot: Dovecot, lacking: str) -> None:
+    """A doveadm that is not fully set up registers nobody: then METADATA is needed all the same."""
+    configuration = configured(tmp_path, f"127.0.0.1:{bare_dovecot.imap_port}", DOVEADM.replace(f"{lacking}\n", ""))
+    (finding,) = await found(configuration, ANTON)
+    assert finding.code == "OXP716"
 
 
 async def test_no_idle(tmp_path: Path) -> None:

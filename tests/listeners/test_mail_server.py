@@ -48,6 +48,8 @@ def settings(values: Mapping[Property[Any], object]) -> Settings:
         ("[::1]", "::1", 143, Encryption.IF_DEMANDED),
         ("imap://[::1]:1143", "::1", 1143, Encryption.IF_DEMANDED),
         ("[2001:db8::1]:993", "2001:db8::1", 993, Encryption.TLS),
+        ("[2001:db8::993]", "2001:db8::993", 143, Encryption.STARTTLS),
+        ("imap://mail.example.com:00993", "mail.example.com", 993, Encryption.TLS),
     ],
 )
 def test_addresses_as_they_are_written(written: str, host: str, port: int, encryption: Encryption) -> None:
@@ -64,7 +66,8 @@ def test_no_mail_server() -> None:
 def test_tls_is_not_required() -> None:
     """Where an operator allows it, STARTTLS is used as far as it is offered."""
     server = MailServer.from_settings(
-        settings({MAIL_SERVER_URL: "mail.example.com", REQUIRE_TLS: False, TLS_CA: "ca.pem"}), Path("/etc/ox")
+        settings({MAIL_SERVER_URL: MAIL_SERVER.parse("mail.example.com"), REQUIRE_TLS: False, TLS_CA: "ca.pem"}),
+        Path("/etc/ox"),
     )
     assert server == MailServer("mail.example.com", 143, Encryption.IF_OFFERED, Path("/etc/ox/ca.pem"))
 

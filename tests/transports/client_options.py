@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oxpushctl.config.options import ApnsOptions
+from oxpushctl.config.clients.options import ApnsOptions
 from oxpushctl.config.settings import Origin
 from tests.transports.faults import PASSWORD
 

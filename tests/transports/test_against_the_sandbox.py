@@ -8,8 +8,9 @@ from typing import TypeVar
 
 import pytest
 
-from oxpushctl.config.options import ApnsOptions, FcmOptions
-from oxpushctl.config.reading import Configuration, read
+from oxpushctl.config.clients.options import ApnsOptions, FcmOptions
+from oxpushctl.config.configuration import Configuration
+from oxpushctl.config.reading import read
 from oxpushctl.model import Verdict
 from oxpushctl.sandbox.sandbox import Sandbox
 from oxpushctl.sandbox.write_etc import BEARER_CLIENT, CERTIFICATE_CLIENT, identity_in, write_etc

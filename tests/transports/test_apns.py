@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oxpushctl.config.options import ApnsOptions
+from oxpushctl.config.clients.options import ApnsOptions
 from oxpushctl.config.properties import APNS_PRODUCTION, APNS_SANDBOX, TLS_CA
 from oxpushctl.config.settings import Settings
 from oxpushctl.model import Outcome, Scope, Verdict

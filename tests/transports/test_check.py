@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from oxpushctl.config.clients.options import ApnsOptions
 from oxpushctl.config.codes import CATALOGUE
+from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Finding, Reach, Severity
-from oxpushctl.config.options import ApnsOptions
-from oxpushctl.config.reading import Configuration, read
+from oxpushctl.config.reading import read
 from oxpushctl.transports.apns import ApnsTransport
 from oxpushctl.transports.check import check_clients
 from tests.peers.certificates import Authority, ec_key, rsa_key

@@ -11,7 +11,7 @@ from typing import Literal
 import orjson
 import pytest
 
-from oxpushctl.config.options import FcmOptions
+from oxpushctl.config.clients.options import FcmOptions
 from oxpushctl.config.properties import FCM_ENDPOINT, TLS_CA
 from oxpushctl.config.settings import Origin, Settings
 from oxpushctl.model import Outcome, Scope, Verdict

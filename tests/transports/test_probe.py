@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,8 +13,9 @@ import pytest
 
 from oxpushctl.config.check import Wishes
 from oxpushctl.config.codes import CATALOGUE
+from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Finding, Reach, Severity
-from oxpushctl.config.reading import Configuration, read
+from oxpushctl.config.reading import read
 from oxpushctl.sandbox import identity as names
 from oxpushctl.sandbox.sandbox import Sandbox
 from oxpushctl.sandbox.write_etc import (
@@ -23,7 +27,8 @@ from oxpushctl.sandbox.write_etc import (
     write_etc,
 )
 from oxpushctl.transports.probe import NO_DEVICE, check_providers
-from tests.peers.certificates import ec_key, rsa_key
+from tests.peers.certificates import Authority, ec_key, rsa_key
+from tests.peers.ports import free_port
 
 PROBE = Wishes(are_providers_probed=True)
 
@@ -126,7 +131,51 @@ async def test_provider_that_cannot_be_reached(sandbox: Sandbox, etc: Path) -> N
     findings = await found(etc)
     assert codes(findings) == dict.fromkeys(GOOD, "OXP722")
     assert all(str(sandbox.port) in finding.message for finding in findings.values())
-    assert {finding.hint for finding in findings.values()} == {"check network and firewall, and oxpushctl.proxy"}
+    assert {client: finding.hint.partition(",")[0] for client, finding in findings.items()} == {
+        APPLE_CERTIFICATE: "check oxpushctl.apns.endpoint.production",
+        APPLE_KEY: "check oxpushctl.apns.endpoint.production",
+        GOOGLE: "check token_uri in the service account's file",
+        GOOGLE_AGAIN: "check token_uri in the service account's file",
+    }
+    assert all("network and firewall, and oxpushctl.proxy" in finding.hint for finding in findings.values())
+
+
+async def test_gateway_that_does_not_answer(etc: Path) -> None:
+    """An endpoint of our own that refuses connections is named by its property, whatever serves access tokens."""
+    refused = f"oxpushctl.fcm.endpoint=https://127.0.0.1:{free_port()}"
+    properties = etc / "oxpushctl.properties"
+    properties.write_text(re.sub(r"oxpushctl\.fcm\.endpoint=.*", refused, properties.read_text()))
+    findings = await found(etc)
+    assert codes(findings) == {**GOOD, GOOGLE: "OXP722", GOOGLE_AGAIN: "OXP722"}
+    assert findings[GOOGLE].hint == "check oxpushctl.fcm.endpoint, network and firewall, and oxpushctl.proxy"
+
+
+async def test_authority_that_is_not_trusted(etc: Path) -> None:
+    """A provider's stand-in, or a firewall, with an authority of its own: the property that trusts it is named."""
+    properties = etc / "oxpushctl.properties"
+    properties.write_text(re.sub(r"oxpushctl\.tls\.ca=.*", "", properties.read_text()))
+    findings = await found(etc)
+    assert codes(findings) == dict.fromkeys(GOOD, "OXP722")
+    assert {finding.hint.partition(";")[0] for finding in findings.values()} == {
+        "name the file of the authority's certificate in oxpushctl.tls.ca"
+    }
+
+
+async def test_certificate_for_another_name(etc: Path, tmp_path: Path) -> None:
+    """An address whose certificate is another's is no matter of authorities: what names the address is told."""
+    authority = Authority(tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*authority.server("push.example.com"))
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=tls)
+    port = server.sockets[0].getsockname()[1]
+    properties = etc / "oxpushctl.properties"
+    text = re.sub(r"(endpoint\.\w+=https://127\.0\.0\.1):\d+", rf"\g<1>:{port}", properties.read_text())
+    properties.write_text(re.sub(r"oxpushctl\.tls\.ca=.*", f"oxpushctl.tls.ca={authority.pem}", text))
+    async with server:
+        findings = await found(etc)
+    assert "certificate is not trusted" in findings[APPLE_KEY].message
+    assert "oxpushctl.tls.ca" not in findings[APPLE_KEY].hint
+    assert "oxpushctl.apns.endpoint.production" in findings[APPLE_KEY].hint
 
 
 async def test_authorities_with_an_error(etc: Path) -> None:

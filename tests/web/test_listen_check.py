@@ -7,6 +7,8 @@ import os
 import pwd
 import socket
 import ssl
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,10 +18,9 @@ import pytest
 
 from oxpushctl.config.check import Wishes
 from oxpushctl.config.codes import CATALOGUE
+from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Finding, Severity
 from oxpushctl.config.properties import INTAKE_LISTEN
-from oxpushctl.config.reading import Configuration
-from oxpushctl.web.holder import holder
 from oxpushctl.web.listen_check import check_ports
 from tests.config import folders
 from tests.peers.certificates import Authority
@@ -81,14 +82,13 @@ async def test_offline(tmp_path: Path) -> None:
 
 
 async def test_another_program_listens(tmp_path: Path) -> None:
-    """Who it is is told, and where the address is set."""
+    """Where the address is set is told, and how to find out who it is."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         (finding,) = await found(configured(tmp_path, f"127.0.0.1:{port}"))
     assert (finding.code, finding.key, finding.line) == ("OXP701", "oxpushctl.intake.listen", 1)
-    assert finding.message.startswith(f"127.0.0.1:{port} is in use by ")
-    assert finding.message.endswith(f"(pid {os.getpid()})")
-    assert finding.hint == "stop that program, or listen elsewhere"
+    assert finding.message == f"127.0.0.1:{port} is in use by another program"
+    assert f"`ss -ltnp 'sport = :{port}'` as root" in finding.hint
 
 
 async def test_another_program_listens_at_every_address(tmp_path: Path) -> None:
@@ -115,8 +115,65 @@ async def test_our_engine_listens_over_tls(tmp_path: Path, is_configured: bool) 
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
     more = f"oxpushctl.tls.certificate={certificate}\noxpushctl.tls.key={key}\n" if is_configured else ""
-    async with intake(tls=tls) as serving:
-        assert await found(configured(tmp_path, serving.addresses[0], more=more)) == []
+    async with intake(tls=tls) as serving, intake(listen=(f"unix:{tmp_path}/admin.sock",)) as admin:
+        assert await found(configured(tmp_path, serving.addresses[0], admin.addresses[0], more)) == []
+
+
+@pytest.mark.parametrize("is_admin_at_a_port", [False, True])
+async def test_engine_of_another_configuration(tmp_path: Path, is_admin_at_a_port: bool) -> None:
+    """Who answers as an engine does is ours only if our admin address is answered at, too: `run` would fail."""
+    admin = "127.0.0.1:0" if is_admin_at_a_port else None
+    async with intake() as serving:
+        (finding,) = await found(configured(tmp_path, serving.addresses[0], admin))
+    assert (finding.code, finding.key) == ("OXP701", INTAKE_LISTEN.key)
+    assert finding.message == f"{serving.addresses[0]} is in use by another oxpushctl"
+    assert "stop it, or listen elsewhere" in finding.hint
+
+
+async def test_engine_whose_admin_address_is_held_by_others(tmp_path: Path) -> None:
+    """A program of another kind at our admin address does not make somebody's engine ours."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        async with intake() as serving:
+            findings = await found(configured(tmp_path, serving.addresses[0], f"127.0.0.1:{taken.getsockname()[1]}"))
+    assert [finding.message.partition(" is ")[2] for finding in findings] == [
+        "in use by another oxpushctl",
+        "in use by another program",
+    ]
+
+
+async def test_engine_whose_admin_address_is_not_for_everybody(tmp_path: Path, open_folder: Path) -> None:
+    """Who may not connect to the admin address cannot tell whose engine it is: only that is said."""
+    path = open_folder / "admin.sock"
+    async with intake(listen=("127.0.0.1:0", f"unix:{path}")) as serving:
+        configuration = configured(tmp_path, serving.addresses[0], f"unix:{path}")
+        path.chmod(0o600 if os.geteuid() == 0 else 0)
+        with nobody():
+            (finding,) = await found(configuration)
+    assert (finding.code, finding.key) == ("OXP703", "oxpushctl.admin.listen")
+
+
+def test_name_service_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that nobody resolves is told after seconds, and holds neither the check nor the program's end."""
+    going_on = threading.Event()
+    ask = socket.getaddrinfo
+
+    def hang(host: str, *args: object, **options: object) -> object:
+        if host == "push.example.com":
+            going_on.wait(60)
+        return ask(host, *args, **options)  # type: ignore[arg-type]  # handed on as it comes
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    began = time.monotonic()
+    try:
+        (finding,) = asyncio.run(found(configured(tmp_path, "push.example.com:8019")))
+        taken_s = time.monotonic() - began
+    finally:
+        going_on.set()
+    assert (finding.code, finding.message) == (
+        "OXP702",
+        "no name service tells the address of push.example.com:8019",
+    )
+    assert taken_s < 10
 
 
 async def test_holder_that_says_nothing_is_not_waited_for(tmp_path: Path) -> None:
@@ -168,6 +225,7 @@ async def test_socket_of_another_program(tmp_path: Path) -> None:
         other.listen()
         (finding,) = await found(configured(tmp_path, "127.0.0.1:0", f"unix:{path}"))
     assert (finding.code, finding.key) == ("OXP701", "oxpushctl.admin.listen")
+    assert f"`ss -lxp 'src = {path}'` as root" in finding.hint
 
 
 async def test_file_at_the_path(tmp_path: Path) -> None:
@@ -218,16 +276,3 @@ async def test_address_with_an_error(tmp_path: Path) -> None:
     """What is no address was told; the default in its place is nobody's wish."""
     with socket.create_server(("127.0.0.1", 0)):
         assert await found(configured(tmp_path, "nowhere")) == []
-
-
-def test_holder_of_no_port() -> None:
-    """A port that nobody holds has no holder."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        assert holder(port).endswith(f"(pid {os.getpid()})")
-    assert holder(port) == ""
-
-
-def test_holder_where_proc_is_hidden(tmp_path: Path) -> None:
-    """Where nothing is to be seen nobody is named."""
-    assert holder(80, tmp_path) == ""

@@ -9,21 +9,22 @@ CODES: tuple[Code, ...] = (
         "OXP601",
         "A configuration that Dovecot would refuse",
         "The file that --dovecot-config names is what doveconf -n printed, or a dovecot.conf. Each setting and "
-        "each { and } is on a line of its own. doveconf -n says what Dovecot makes of it.",
+        "each { and } is on a line of its own. doveconf -n says what Dovecot makes of it. Blocks more than 50 "
+        "deep, and values that grow beyond all measure by what they refer to, are not judged.",
     ),
     Code(
         "OXP602",
         "A part of Dovecot's configuration that cannot be read",
         "An included file is there, but the user that runs oxpushctl may not read it, so that nothing sure can be "
-        "said. Run the check as root, or let root write down what Dovecot takes: doveconf -nP > FILE. The file "
-        "holds secrets.",
+        "said. Run the check as root, or let root write down what Dovecot takes: (umask 077; doveconf -nP > FILE). The "
+        "file holds secrets.",
     ),
     Code(
         "OXP603",
         "Dovecot's configuration cannot be asked for",
         "There is a doveconf on this machine, but it failed: most often some of Dovecot's files are readable by "
-        "root only. As root, doveconf -nP > FILE writes the configuration, secrets included, for --dovecot-config "
-        "FILE.",
+        "root only. As root, (umask 077; doveconf -nP > FILE) writes the configuration, secrets included, into a "
+        "file that nobody else reads, for --dovecot-config FILE.",
     ),
     Code(
         "OXP604",
@@ -49,9 +50,9 @@ CODES: tuple[Code, ...] = (
         "OXP607",
         "METADATA for everybody",
         "Whoever may write METADATA can register a mailbox of their own under another user's name, and have that "
-        "user's devices told of it. Either switch imap_metadata on inside remote { } only, for the addresses that "
-        "register; or have registrations signed: oxpushctl.dovecot.registration=signed with a "
-        "com.openexchange.push.credstorage.passcrypt. With both, unsigned ones are believed as well.",
+        "user's devices told of it. Switch imap_metadata on inside remote { } only, for the addresses that register. "
+        "oxpushctl.dovecot.registration=signed is no way out: unsigned registrations, such as the middleware writes, "
+        "are then believed no longer, and their pushes are lost.",
     ),
     Code(
         "OXP608",
@@ -89,7 +90,8 @@ CODES: tuple[Code, ...] = (
         "OXP613",
         "A driver that calls somebody else",
         "None of the drivers calls an address at which oxpushctl.intake.listen has this node listen, with the path "
-        "of the notify endpoint. Right where a balancer or proxy stands between; otherwise correct the URL.",
+        "of the notify endpoint. Right where a balancer or proxy stands between; otherwise correct the URL. A / in the "
+        "login or password ends both, so that the host is another one: write it as % and two hexadecimal digits.",
     ),
     Code(
         "OXP614",
@@ -129,5 +131,12 @@ CODES: tuple[Code, ...] = (
         "Sessions that do not hibernate",
         "With imap_hibernate_timeout a single process holds the sessions that only wait. imap-hibernate and imap "
         "must be allowed to open each other's sockets: see Dovecot's documentation on hibernation.",
+    ),
+    Code(
+        "OXP620",
+        "Credentials that doveconf hides",
+        "doveconf -n writes #hidden_use-P_to_show# in the place of the login and password in a driver's URL, so that "
+        "they cannot be compared with com.openexchange.rest.services.basic-auth.login and .password. As root, "
+        "(umask 077; doveconf -nP > FILE) writes them as they are.",
     ),
 )

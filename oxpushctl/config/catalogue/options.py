@@ -98,4 +98,11 @@ CODES: tuple[Code, ...] = (
         "An option without a value",
         "The name of the option is there and nothing behind it, so the option has its default.",
     ),
+    Code(
+        "OXP216",
+        "A push client of another module",
+        "The folder pushClientConfig also has the clients of the middleware's other modules, such as Drive. This one "
+        "is none of the mobile API facade's, no setting names it, and com.openexchange.push.allowedClients does not "
+        "allow it, so nobody pushes mail to it: what is wrong with it does no harm here.",
+    ),
 )

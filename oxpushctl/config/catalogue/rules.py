@@ -8,13 +8,14 @@ CODES: tuple[Code, ...] = (
     Code(
         "OXP301",
         "A client's file is not there",
-        "A keystore, private key or service account is named that does not exist. Relative paths are relative to the "
-        "etc folder.",
+        "A keystore, private key or service account is named that does not exist, or one below a folder that is closed "
+        "to whoever runs the check. Relative paths are relative to the etc folder.",
     ),
     Code(
         "OXP302",
         "A file or folder is not there",
-        "A property names a file or folder that does not exist. Relative paths are relative to the etc folder.",
+        "A property names a file or folder that does not exist, or one below a folder that is closed to whoever runs "
+        "the check. Relative paths are relative to the etc folder.",
     ),
     Code(
         "OXP303",
@@ -103,7 +104,7 @@ CODES: tuple[Code, ...] = (
         "A permanent listener has no session whose password it could use. It needs the master password "
         "(com.openexchange.mail.passwordSource=global), kept passwords "
         "(com.openexchange.push.credstorage.enabled=true) or, for Dovecot only, doveadm "
-        "(com.openexchange.dovecot.doveadm.enabled=true), which needs no password.",
+        "(com.openexchange.dovecot.doveadm.enabled=true, apiSecret and endpoints), which needs no password.",
     ),
     Code(
         "OXP318",
@@ -205,5 +206,35 @@ CODES: tuple[Code, ...] = (
         "A pattern that matches no client",
         "Patterns of com.openexchange.push.allowedClients are separated by commas, and each may stand between double "
         "quotes. With a comma forgotten two of them become one, which matches nobody.",
+    ),
+    Code(
+        "OXP333",
+        "Nothing writes the registrations that are believed",
+        "With com.openexchange.push.credstorage.passcrypt set, oxpushctl.dovecot.registration=signed, its default, "
+        "believes only registrations that are signed with a key derived from the passphrase. Those that the middleware "
+        "writes into mailboxes are not, and no command of this version writes signed ones, so each of Dovecot's "
+        "requests that bring them is without effect. With both the middleware's are believed as well; whoever can "
+        "write METADATA can name another user in that form.",
+    ),
+    Code(
+        "OXP334",
+        "An admin address without protection",
+        "What answers at oxpushctl.admin.listen asks for no login in this version. A socket is protected by its mode; "
+        "a TCP address is open to every user of this machine, and one that is not the loopback's to other machines, "
+        "which is refused.",
+    ),
+    Code(
+        "OXP335",
+        "A database in a folder that is not there",
+        "oxpushctl.database.url names a SQLite file below a folder that does not exist. The first command that writes "
+        "makes it, for whoever runs that: if that is root, the engine cannot write there. Make it beforehand, as the "
+        "engine's user.",
+    ),
+    Code(
+        "OXP336",
+        "Devices are kept apart from the middleware",
+        "This is the configuration of a middleware, and oxpushctl.database.url is not set: subscriptions, "
+        "registrations and users are those of a SQLite file in the state folder, which begins empty. To go on with the "
+        "middleware's devices name its database: mysql://LOGIN:PASSWORD@HOST/SCHEMA.",
     ),
 )

@@ -90,7 +90,7 @@ CODES: tuple[Code, ...] = (
         "OXP107",
         "One setting under two names",
         "com.openexchange.push.allowedClients and allowedClient are the same setting, and so are KEY and KEY.file. "
-        "Keep one of the two.",
+        "Keep one of the two. A key's old name beside its new one does no harm: the new one is used.",
     ),
     Code(
         "OXP108",
@@ -131,7 +131,7 @@ CODES: tuple[Code, ...] = (
         "OXP114",
         "A switch for a topic that is never pushed",
         "….enabled.CLIENT.TOPIC is asked for with the topic of a push as it is, such as ox:mail:new for new mail, so "
-        "another topic, or one that ends in a wildcard, decides nothing. In a file its colons are written \\:.",
+        "another topic, or a wildcard as * or ox:mail:*, decides nothing. In a file its colons are written \\:.",
     ),
     Code(
         "OXP115",
@@ -145,5 +145,11 @@ CODES: tuple[Code, ...] = (
         "A line that became a part of the one before",
         "A line that ends in a backslash is continued by the next one. Here the next one is a setting of its own, "
         "which is lost that way: remove the backslash, or put the rest of the value between the two.",
+    ),
+    Code(
+        "OXP117",
+        "A value that means the default",
+        "The middleware takes the default in place of a value that makes no sense here, such as a pause of 0 ms, and "
+        "so does oxpushctl. Without the line everybody sees what holds.",
     ),
 )

@@ -9,7 +9,9 @@ CODES: tuple[Code, ...] = (
         "OXP701",
         "An address that another program holds",
         "The engine is to listen there, and could not start now. A running engine of ours at the address is fine and "
-        "not told of. Where this system user may know it, the program is named; `ss -ltnp` as root names it always.",
+        "not told of: it is ours if an oxpushctl answers at oxpushctl.admin.listen as well. Another one has another "
+        "state folder or admin address. As root, `ss -ltnp` names the programs that listen at ports, `ss -lxp` those "
+        "at Unix sockets.",
     ),
     Code(
         "OXP702",
@@ -51,14 +53,16 @@ CODES: tuple[Code, ...] = (
         "A log-in that the mail server refuses",
         "The login is that of com.openexchange.mail.loginSource: the directory's login, its mail address, or the part "
         "before the @. With com.openexchange.mail.passwordSource=global the master password opens it, as "
-        "login<delimiter>masterUser where oxpushctl.imap.masterUser is set.",
+        "login<delimiter>masterUser where oxpushctl.imap.masterUser is set. Dovecot takes a master password from a "
+        "master user only: without oxpushctl.imap.masterUser it refuses.",
     ),
     Code(
         "OXP715",
         "A mail server that lets nobody in now",
-        "The mail server answered that it cannot, or not at all: its user database is down, a limit is reached, all "
-        "its processes are taken. Passwords were not judged. Dovecot's mail_max_userip_connections counts connections "
-        "by user and client address, and to it this machine is one address for all users.",
+        "The mail server answered that it cannot, ended the connection, or did not answer in time: its user database "
+        "is down, a limit is reached, all its processes are taken. Passwords were not judged. Dovecot's "
+        "mail_max_userip_connections counts connections by user and client address, and to it this machine is one "
+        "address for all users.",
     ),
     Code(
         "OXP716",
@@ -90,7 +94,10 @@ CODES: tuple[Code, ...] = (
         "A provider that cannot be asked",
         "Apple's hosts are api.push.apple.com and api.sandbox.push.apple.com on port 443, Google's fcm.googleapis.com "
         "and oauth2.googleapis.com. A way out over an HTTP proxy is set in oxpushctl.proxy, or in the environment's "
-        "https_proxy. A firewall that looks into TLS has to leave these alone.",
+        "https_proxy. A firewall that looks into TLS has to leave these alone, or its authority be named in "
+        "oxpushctl.tls.ca, as that of a gateway of your own in oxpushctl.apns.endpoint.production, "
+        "oxpushctl.apns.endpoint.sandbox or oxpushctl.fcm.endpoint. Access tokens come from the token_uri in the "
+        "service account's file.",
     ),
     Code(
         "OXP723",

@@ -1,0 +1,192 @@
+"""Rules about what opens the mailboxes: the mail server, the master password, kept passwords and doveadm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from oxpushctl.config.check import Check, has_error, told
+from oxpushctl.config.configuration import Configuration
+from oxpushctl.config.finding import Finding, Severity
+from oxpushctl.config.hosts import is_this_machine
+from oxpushctl.config.listening import (
+    ALLOW_PERMANENT_PUSH,
+    CREDSTORAGE_RDB,
+    DOVEADM_ENABLED,
+    DOVECOT_ENABLED,
+    IDLE_ENABLED,
+    IDLE_PERMANENT,
+    PREFER_DOVEADM,
+)
+from oxpushctl.config.mailboxes import (
+    KEPT,
+    MASTER,
+    is_master_wanted,
+    lacking_for_doveadm,
+    takes_passwords,
+    wanted_password,
+)
+from oxpushctl.config.properties import (
+    AUTH_PROXY_DELIMITER,
+    AUTH_TYPE,
+    CREDSTORAGE_ENABLED,
+    MAIL_SERVER_URL,
+    MASTER_PASSWORD,
+    MASTER_USER,
+    PASSCRYPT,
+    PASSWORD_SOURCE,
+    REGISTRATION,
+    REQUIRE_TLS,
+)
+from oxpushctl.config.settings import Settings
+
+_MASTER_ON = f"{MASTER.switch.key}={MASTER.on}"
+_KEPT_ON = f"{KEPT.switch.key}={KEPT.on}"
+
+
+def _mail_server(configuration: Configuration) -> Iterator[Finding]:
+    if configuration.settings[MAIL_SERVER_URL] or has_error(configuration, MAIL_SERVER_URL):
+        return
+    message = "is not set: no mailbox is ever logged in to; Dovecot's notify requests work all the same"
+    hint = "name the IMAP server, such as imaps://mail.example.com"
+    yield told(configuration, Severity.WARNING, "OXP315", MAIL_SERVER_URL, message, hint)
+
+
+def _clear_text(configuration: Configuration) -> Iterator[Finding]:
+    settings = configuration.settings
+    server = settings[MAIL_SERVER_URL]
+    if server is None or settings[REQUIRE_TLS] or server.is_imaps or is_this_machine(server.host):
+        return
+    message = f"is false: whoever sits between here and {server.host} can read every password"
+    yield told(configuration, Severity.WARNING, "OXP325", REQUIRE_TLS, message, "remove the line, or use imaps://")
+
+
+def _master_password(configuration: Configuration) -> Iterator[Finding]:
+    settings = configuration.settings
+    if is_master_wanted(settings) and not settings[MASTER_PASSWORD] and not has_error(configuration, MASTER_PASSWORD):
+        message = f"is global, but {MASTER_PASSWORD.key} is not set"
+        hint = f"put it into a file and set {MASTER_PASSWORD.key}.file=/path"
+        yield told(configuration, Severity.ERROR, "OXP316", PASSWORD_SOURCE, message, hint)
+
+
+def _passcrypt(configuration: Configuration) -> Iterator[Finding]:
+    settings = configuration.settings
+    if has_error(configuration, PASSCRYPT, REGISTRATION):
+        return
+    if settings[PASSCRYPT]:
+        yield from _nothing_signs(configuration)
+        return
+    if settings[CREDSTORAGE_ENABLED]:
+        message = f"is true, but {PASSCRYPT.key} is not set"
+        hint = "set it to the same text on every node"
+        yield told(configuration, Severity.ERROR, "OXP309", CREDSTORAGE_ENABLED, message, hint)
+    elif settings.is_set(REGISTRATION) and settings[REGISTRATION] != "plain":
+        message = f"is {settings[REGISTRATION]}, but {PASSCRYPT.key} is not set: registrations are plain"
+        yield told(configuration, Severity.WARNING, "OXP311", REGISTRATION, message)
+    elif not settings.is_set(REGISTRATION):
+        message = f"is not set, nor is {PASSCRYPT.key}: registrations are plain"
+        hint = f"set {REGISTRATION.key}=plain if that is what you want"
+        yield told(configuration, Severity.INFO, "OXP311", REGISTRATION, message, hint)
+
+
+def _nothing_signs(configuration: Configuration) -> Iterator[Finding]:
+    settings = configuration.settings
+    is_dovecot = settings[DOVECOT_ENABLED] and not has_error(configuration, DOVECOT_ENABLED)
+    if settings[REGISTRATION] == "signed" and is_dovecot:
+        message = "only signed registrations are believed, and nothing writes them yet: the middleware's are refused"
+        hint = f"set {REGISTRATION.key}=both until the middleware is gone"
+        yield told(configuration, Severity.WARNING, "OXP333", REGISTRATION, message, hint)
+
+
+def _nobody_logs_in(configuration: Configuration) -> Iterator[Finding]:
+    settings = configuration.settings
+    rows = (PASSWORD_SOURCE, CREDSTORAGE_ENABLED, DOVECOT_ENABLED, IDLE_ENABLED, IDLE_PERMANENT)
+    if not settings[MAIL_SERVER_URL] or not settings[ALLOW_PERMANENT_PUSH] or has_error(configuration, *rows):
+        return
+    if wanted_password(settings):
+        return
+    needs_login = [
+        name
+        for name, is_needed in (
+            ("Dovecot", settings[DOVECOT_ENABLED] and not _is_doveadm_usable(configuration)),
+            ("IMAP IDLE", settings[IDLE_ENABLED] and settings[IDLE_PERMANENT]),
+        )
+        if is_needed
+    ]
+    if needs_login:
+        who = " and ".join(needs_login)
+        message = f"has no log-in for {who} without a session: neither a master password nor kept ones are set up"
+        hint = f"set {_MASTER_ON}, or {_KEPT_ON}" if takes_passwords(settings) else _with_doveadm(settings)
+        yield told(configuration, Severity.WARNING, "OXP317", MAIL_SERVER_URL, message, hint)
+
+
+def _tokens_only(configuration: Configuration) -> Iterator[Finding]:
+    settings = configuration.settings
+    if takes_passwords(settings):
+        return
+    useless = [
+        written
+        for row, is_used, written in (
+            (PASSWORD_SOURCE, is_master_wanted(settings), "the master password"),
+            (CREDSTORAGE_ENABLED, settings[CREDSTORAGE_ENABLED], "kept passwords"),
+        )
+        if is_used and not has_error(configuration, row)
+    ]
+    if useless:
+        message = (
+            f"is {settings[AUTH_TYPE]}: the mail server takes tokens of live sessions, not {' and '.join(useless)}"
+        )
+        is_usable = _is_doveadm_usable(configuration)
+        hint = "" if is_usable else f"permanent listeners need doveadm: {_with_doveadm(settings)}"
+        yield told(configuration, Severity.WARNING, "OXP323", AUTH_TYPE, message, hint)
+
+
+def _doveadm(configuration: Configuration) -> Iterator[Finding]:
+    settings = configuration.settings
+    if has_error(configuration, DOVEADM_ENABLED):
+        return
+    if not settings[DOVEADM_ENABLED]:
+        if settings[PREFER_DOVEADM]:
+            message = f"is true, but {DOVEADM_ENABLED.key} is not: users are registered over IMAP"
+            yield told(configuration, Severity.WARNING, "OXP322", PREFER_DOVEADM, message)
+        return
+    missing = [row.key for row in lacking_for_doveadm(settings) if not has_error(configuration, row)]
+    if missing:
+        message = f"is true, but {' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} not set: it is not used"
+        yield told(configuration, Severity.WARNING, "OXP321", DOVEADM_ENABLED, message)
+
+
+def _without_effect(configuration: Configuration) -> Iterator[Finding]:
+    """What somebody set for a use that another setting rules out."""
+    settings = configuration.settings
+    is_master = is_master_wanted(settings)
+    for row, needed, is_used, wanted, severity in (
+        (MASTER_PASSWORD, PASSWORD_SOURCE, is_master, _MASTER_ON, Severity.INFO),
+        (MASTER_USER, PASSWORD_SOURCE, is_master, _MASTER_ON, Severity.WARNING),
+        (AUTH_PROXY_DELIMITER, MASTER_USER, settings[MASTER_USER], MASTER_USER.key, Severity.INFO),
+        (CREDSTORAGE_RDB, CREDSTORAGE_ENABLED, settings[CREDSTORAGE_ENABLED], _KEPT_ON, Severity.INFO),
+    ):
+        if settings[row] and not is_used and not has_error(configuration, needed):
+            yield told(configuration, severity, "OXP324", row, f"is of no use without {wanted}")
+
+
+RULES: tuple[Check, ...] = (
+    _mail_server,
+    _clear_text,
+    _master_password,
+    _passcrypt,
+    _nobody_logs_in,
+    _tokens_only,
+    _doveadm,
+    _without_effect,
+)
+
+
+def _is_doveadm_usable(configuration: Configuration) -> bool:
+    """Tell whether doveadm is usable, or will be once the errors are mended that are told."""
+    return all(has_error(configuration, row) for row in lacking_for_doveadm(configuration.settings))
+
+
+def _with_doveadm(settings: Settings) -> str:
+    """Say how Dovecot serves without a log-in."""
+    lacking = [f"{row.key}=true" if row is DOVEADM_ENABLED else row.key for row in lacking_for_doveadm(settings)]
+    return f"set {' and '.join(lacking)}" if lacking else "without one only Dovecot serves, with doveadm"

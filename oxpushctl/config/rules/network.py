@@ -1,0 +1,107 @@
+"""Rules about addresses: where requests arrive, and where pushes go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from oxpushctl.config.check import Check, has_error, told
+from oxpushctl.config.configuration import Configuration
+from oxpushctl.config.finding import Finding, Severity
+from oxpushctl.config.hosts import host_of, is_this_machine
+from oxpushctl.config.listening import DOVEADM_ENABLED, DOVEADM_ENDPOINTS
+from oxpushctl.config.properties import (
+    ADMIN_LISTEN,
+    APNS_PRODUCTION,
+    APNS_SANDBOX,
+    DELAY_DURATION,
+    ENDPOINTS,
+    FCM_ENDPOINT,
+    INTAKE_LISTEN,
+    MAX_DELAY_DURATION,
+    REST_LOGIN,
+    REST_PASSWORD,
+    TLS_CERTIFICATE,
+    TLS_KEY,
+)
+from oxpushctl.config.property import socket_path
+
+# Apple: https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns
+_HOSTS = {
+    APNS_PRODUCTION.key: ("api.push.apple.com",),
+    APNS_SANDBOX.key: ("api.sandbox.push.apple.com", "api.development.push.apple.com"),
+    FCM_ENDPOINT.key: ("fcm.googleapis.com",),
+}
+
+
+def _rest_credentials(configuration: Configuration) -> Iterator[Finding]:
+    settings = configuration.settings
+    missing = [row for row in (REST_LOGIN, REST_PASSWORD) if not settings[row]]
+    if missing and not has_error(configuration, REST_LOGIN, REST_PASSWORD):
+        message = "is not set: the notify endpoint refuses all requests"
+        yield told(configuration, Severity.WARNING, "OXP305", missing[0], message, "set login and password")
+
+
+def _admin_socket(configuration: Configuration) -> Iterator[Finding]:
+    if configuration.settings[ADMIN_LISTEN] or has_error(configuration, ADMIN_LISTEN):
+        return
+    (address,) = configuration.admin_listen
+    try:
+        socket_path(address)
+    except ValueError:
+        message = f"is not set, and the path of {address} is too long for a socket"
+        yield told(configuration, Severity.ERROR, "OXP314", ADMIN_LISTEN, message, "set it to another address")
+
+
+def _admin_for_others(configuration: Configuration) -> Iterator[Finding]:
+    """The socket is protected by its mode; a TCP address by nothing, before it can want a login."""
+    hosts = [(address, host_of(address)) for address in configuration.settings[ADMIN_LISTEN] or ()]
+    addresses = [(address, host) for address, host in hosts if host]
+    far = [address for address, host in addresses if not is_this_machine(host)]
+    hint = "use the default, a socket in the state folder"
+    if far:
+        message = f"serves everything without a login at {', '.join(far)}, which other machines reach"
+        yield told(configuration, Severity.ERROR, "OXP334", ADMIN_LISTEN, message, hint)
+    elif addresses:
+        near = ", ".join(address for address, _ in addresses)
+        message = f"serves everything without a login at {near}, which every user of this machine reaches"
+        yield told(configuration, Severity.WARNING, "OXP334", ADMIN_LISTEN, message, hint)
+
+
+def _plain_http(configuration: Configuration) -> Iterator[Finding]:
+    settings = configuration.settings
+    has_tls = settings[TLS_CERTIFICATE] or settings[TLS_KEY] or has_error(configuration, TLS_CERTIFICATE, TLS_KEY)
+    far = [address for address in settings[INTAKE_LISTEN] if not is_this_machine(host_of(address))]
+    if far and not has_tls:
+        message = f"takes plain HTTP at {', '.join(far)}: password, senders and subjects cross the network readable"
+        hint = f"set {TLS_CERTIFICATE.key} and {TLS_KEY.key}, which Dovecot can use from 2.3 on"
+        yield told(configuration, Severity.INFO, "OXP327", INTAKE_LISTEN, message, hint)
+    for url in settings[DOVEADM_ENDPOINTS] if settings[DOVEADM_ENABLED] else ():
+        if url.startswith("http:") and not is_this_machine(host_of(url)):
+            message = f"uses plain HTTP to {host_of(url)}: the secret crosses the network readable"
+            yield told(configuration, Severity.INFO, "OXP327", DOVEADM_ENDPOINTS, message)
+
+
+def _endpoints(configuration: Configuration) -> Iterator[Finding]:
+    for row in ENDPOINTS:
+        host = host_of(configuration.settings[row]).lower()
+        if host in _HOSTS[row.key]:
+            continue
+        whose = next((key for key, hosts in _HOSTS.items() if host in hosts), None)
+        if whose:
+            yield told(configuration, Severity.WARNING, "OXP329", row, f"is set to what {whose} is for: {host}")
+        else:
+            provider = "Google" if row is FCM_ENDPOINT else "Apple"
+            message = f"sends pushes to {host}, which is not {provider}'s: right for a sandbox or a gateway only"
+            yield told(configuration, Severity.INFO, "OXP328", row, message)
+
+
+def _delays(configuration: Configuration) -> Iterator[Finding]:
+    delay_ms = configuration.settings[DELAY_DURATION]
+    max_delay_ms = configuration.settings[MAX_DELAY_DURATION]
+    if 0 < max_delay_ms < delay_ms and not has_error(configuration, DELAY_DURATION, MAX_DELAY_DURATION):
+        row = DELAY_DURATION if configuration.settings.is_set(DELAY_DURATION) else MAX_DELAY_DURATION
+        message = f"delayDuration is {delay_ms} ms, which is more than maxDelayDuration, {max_delay_ms} ms"
+        yield told(configuration, Severity.ERROR, "OXP308", row, message)
+
+
+RULES: tuple[Check, ...] = (_rest_credentials, _admin_socket, _admin_for_others, _plain_http, _endpoints, _delays)
