@@ -170,7 +170,8 @@ def _address_problem(case: Case, driver: Driver) -> str:
     if target is None:
         return "has a url that is not http://HOST:PORT/PATH"
     if target.path != NOTIFY_PATH:
-        return f"calls {target}, but the path of the notify endpoint is {NOTIFY_PATH}"
+        # What stands there instead may be the rest of a password with an unquoted # in it.
+        return f"has a url whose path is not that of the notify endpoint, {NOTIFY_PATH}"
     return _listening_problem(case, target)
 
 

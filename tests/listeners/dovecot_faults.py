@@ -260,8 +260,7 @@ FAULTS = [
         "driver-to-another-path",
         _URL.replace("/v1", "/v2"),
         _URL_24.replace("/v1", "/v2"),
-        "warning OXP613 DRIVER: calls http://127.0.0.1:8019/preliminary/http-notify/v2/notify, but the path of the "
-        f"notify endpoint is {NOTIFY_PATH}",
+        f"warning OXP613 DRIVER: has a url whose path is not that of the notify endpoint, {NOTIFY_PATH}",
     ),
     _driver_fault(
         "driver-with-https",

@@ -120,6 +120,15 @@ async def test_a_password_that_ends_at_a_slash(tmp_path: Path, address: str, pat
         assert "hexadecimal digits" in found.hint
 
 
+async def test_a_password_cut_off_by_a_comment(tmp_path: Path) -> None:
+    """What an unquoted # leaves of a password looks like a path, and is not printed either."""
+    text = re.sub(r"http://\S+", f"http://a:12/S3C #RET@127.0.0.1:8019{NOTIFY_PATH}", sample("2.3"))
+    found = await checked(tmp_path, text)
+
+    assert "OXP613" in {finding.code for finding in found}
+    assert not [line for line in map(render.line, found) if "S3C" in line]
+
+
 async def test_metadata_for_everybody_is_for_us_only(tmp_path: Path) -> None:
     """The way out of METADATA for everybody is one that keeps the registrations there are believed."""
     (found,) = await checked(tmp_path, sample("2.3") + "imap_metadata = yes\n")
