@@ -8,8 +8,6 @@ import subprocess
 from pathlib import Path
 from types import TracebackType
 
-import pytest
-
 _PROGRAM = Path(__file__).parent / "java" / "ReadProperties.java"
 _INT = struct.Struct(">i")
 # A short-lived JVM gains nothing from its second compiler, nor from several threads of a collector.
@@ -17,11 +15,10 @@ _COMMAND = ("java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", str(_PROGRAM)
 
 
 class JavaProperties:
-    """A JVM that is started with the block and ended with it; the test is skipped where there is none."""
+    """A JVM that is started with the block and ended with it."""
 
     def __enter__(self) -> JavaProperties:
-        if shutil.which("javac") is None:
-            pytest.skip("no JDK is installed")
+        assert shutil.which("javac") is not None, "install openjdk-17-jdk-headless"
         self._process = subprocess.Popen(_COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         return self
 
