@@ -17,13 +17,8 @@ from oxpushctl.config import render, state, table
 from oxpushctl.config.clients.options import ApnsOptions, FcmOptions, switch_of, transport_of
 from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Severity
-from oxpushctl.config.properties import (
-    DELAY_DURATION,
-    INTAKE_LISTEN,
-    MAX_DELAY_DURATION,
-    PUSH_MAX_AGE,
-    SWITCHES,
-)
+from oxpushctl.config.own import INTAKE_LISTEN, PUSH_MAX_AGE
+from oxpushctl.config.properties import DELAY_DURATION, MAX_DELAY_DURATION, SWITCHES
 from oxpushctl.config.property import Effect
 from oxpushctl.engine.buffer import Buffer
 from oxpushctl.engine.clock import SystemClock

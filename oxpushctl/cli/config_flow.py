@@ -14,7 +14,7 @@ from oxpushctl.cli.options import Invocation
 from oxpushctl.cli.parameters import client_option, context_option, report_format_option, user_option
 from oxpushctl.config import table
 from oxpushctl.config.finding import Finding
-from oxpushctl.config.properties import DATABASE_URL
+from oxpushctl.config.own import DATABASE_URL
 from oxpushctl.model import NEW_MAIL
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from oxpushctl import app, checks
 from oxpushctl.cli.options import Invocation
 from oxpushctl.config import reading
 from oxpushctl.config.configuration import Configuration
-from oxpushctl.config.properties import INTAKE_LISTEN
+from oxpushctl.config.own import INTAKE_LISTEN
 from oxpushctl.model import DirectoryEntry, PushUser, Subscription
 from oxpushctl.sandbox.sandbox import Sandbox
 from oxpushctl.sandbox.write_etc import CERTIFICATE_CLIENT, Etc, identity_in, write_etc

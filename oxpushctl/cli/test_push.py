@@ -19,7 +19,7 @@ from oxpushctl.cli.output import say
 from oxpushctl.cli.parameters import client_option, context_option, report_format_option, user_option
 from oxpushctl.cli.stored import named_user, refuse_errors
 from oxpushctl.config.configuration import Configuration
-from oxpushctl.config.properties import PUSH_MAX_AGE
+from oxpushctl.config.own import PUSH_MAX_AGE
 from oxpushctl.engine.routes import Route
 from oxpushctl.engine.trial import Step, Trial
 from oxpushctl.errors import ConfigurationError, UnknownEntry

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from oxpushctl.config.clients.options import ClientOptions, transport_of
 from oxpushctl.config.finding import Finding, Reach, Severity
-from oxpushctl.config.properties import ADMIN_LISTEN, DATABASE_URL
+from oxpushctl.config.own import ADMIN_LISTEN, DATABASE_URL
 from oxpushctl.config.settings import Settings
 
 

@@ -13,7 +13,7 @@ from oxpushctl.config.clients.reader import read_options
 from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.entry import Entry
 from oxpushctl.config.finding import Finding
-from oxpushctl.config.properties import ENDPOINTS, PROXY
+from oxpushctl.config.own import ENDPOINTS, PROXY
 from oxpushctl.config.resolve import resolve
 from oxpushctl.config.rules import every
 from oxpushctl.config.settings import Settings

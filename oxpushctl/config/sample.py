@@ -23,7 +23,8 @@ from oxpushctl.config.clients.options import (
     FACADE_CLIENTS_FILE,
     GCM_FILE,
 )
-from oxpushctl.config.properties import OWN_FILE, PNS_FILE, REST_LOGIN, REST_PASSWORD, SERVER_FILE
+from oxpushctl.config.own import OWN_FILE
+from oxpushctl.config.properties import PNS_FILE, REST_LOGIN, REST_PASSWORD, SERVER_FILE
 from oxpushctl.config.property import Effect, Property
 
 _WIDTH = 110

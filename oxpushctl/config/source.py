@@ -14,7 +14,7 @@ from oxpushctl.config import properties_file, table
 from oxpushctl.config.entry import Entry
 from oxpushctl.config.files import read_file
 from oxpushctl.config.finding import Finding, Reach, Severity
-from oxpushctl.config.properties import PROXY
+from oxpushctl.config.own import PROXY
 from oxpushctl.config.property import PROXY_URL, URL, Property
 from oxpushctl.config.settings import Origin
 from oxpushctl.errors import BadUsage, MissingFile

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import ModuleType
 
-from oxpushctl.config import inert, listening, properties
+from oxpushctl.config import inert, listening, own, properties
 from oxpushctl.config.changes import REMOVED, RENAMED, Change
 from oxpushctl.config.near_misses import NearMisses
 from oxpushctl.config.property import Effect, Property
@@ -17,7 +17,7 @@ def _rows(module: ModuleType) -> Iterator[Property[object]]:
     return (value for value in vars(module).values() if isinstance(value, Property))
 
 
-TABLE: tuple[Property[object], ...] = (*_rows(properties), *_rows(listening), *inert.ROWS)
+TABLE: tuple[Property[object], ...] = (*_rows(properties), *_rows(listening), *_rows(own), *inert.ROWS)
 
 # All keys below these are known, but for those of modules that have nothing to do with mail push.
 _OURS = (

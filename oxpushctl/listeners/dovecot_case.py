@@ -10,7 +10,8 @@ from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Finding, Reach, Severity
 from oxpushctl.config.listening import DOVEADM_ENABLED, DOVEADM_ENDPOINTS, DOVEADM_SECRET, PREFER_DOVEADM
 from oxpushctl.config.mailboxes import is_doveadm_first
-from oxpushctl.config.properties import PASSCRYPT, REGISTRATION
+from oxpushctl.config.own import REGISTRATION
+from oxpushctl.config.properties import PASSCRYPT
 from oxpushctl.config.settings import Origin, Settings
 from oxpushctl.listeners.dovecot_config import DovecotConfig, IpAddress
 from oxpushctl.registration import SIGNED

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from oxpushctl.config.check import has_error
 from oxpushctl.config.finding import Finding, Severity
 from oxpushctl.config.hosts import host_of, is_this_machine
-from oxpushctl.config.properties import INTAKE_LISTEN, REST_LOGIN, REST_PASSWORD, TLS_CERTIFICATE, TLS_KEY
+from oxpushctl.config.own import INTAKE_LISTEN, TLS_CERTIFICATE, TLS_KEY
+from oxpushctl.config.properties import REST_LOGIN, REST_PASSWORD
 from oxpushctl.listeners.dovecot_case import DELIVERING, DOVECONF_BY_HAND, Case, Rule
 from oxpushctl.listeners.dovecot_config import IpAddress, Scope
 from oxpushctl.listeners.dovecot_driver import Driver, Target, drivers

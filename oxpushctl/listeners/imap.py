@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar, get_args
 
 from imapclient import IMAPClient
 
-from oxpushctl.config.properties import TLS_CA
+from oxpushctl.config.own import TLS_CA
 from oxpushctl.errors import ConfigurationError
 from oxpushctl.listeners import imap_troubles as troubles
 from oxpushctl.listeners.imap_echo import quoted

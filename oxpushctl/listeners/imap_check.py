@@ -9,14 +9,13 @@ from oxpushctl.config.check import Mailbox, Wishes, has_error, told
 from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Finding, Severity
 from oxpushctl.config.listening import DOVECOT_ENABLED, IDLE_ENABLED
+from oxpushctl.config.own import MASTER_USER, TLS_CA
 from oxpushctl.config.properties import (
     AUTH_PROXY_DELIMITER,
     LOGIN_SOURCE,
     MAIL_SERVER_URL,
     MASTER_PASSWORD,
-    MASTER_USER,
     REQUIRE_TLS,
-    TLS_CA,
 )
 from oxpushctl.listeners.dovecot_case import registers_over_imap
 from oxpushctl.listeners.imap import ImapConnection, ImapDoor

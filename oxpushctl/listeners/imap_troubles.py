@@ -17,7 +17,8 @@ import os
 import re
 import ssl
 
-from oxpushctl.config.properties import MAIL_SERVER_URL, REQUIRE_TLS, TLS_CA
+from oxpushctl.config.own import TLS_CA
+from oxpushctl.config.properties import MAIL_SERVER_URL, REQUIRE_TLS
 from oxpushctl.errors import NotPermitted, NotReachable, OxpushctlError, TryLater
 from oxpushctl.listeners.imap_echo import quotes
 from oxpushctl.listeners.imap_wire import TooMuch

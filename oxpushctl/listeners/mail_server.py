@@ -8,14 +8,13 @@ from pathlib import Path
 
 from oxpushctl.config.hosts import is_this_machine
 from oxpushctl.config.mailboxes import is_master_wanted
+from oxpushctl.config.own import MASTER_USER, TLS_CA
 from oxpushctl.config.properties import (
     AUTH_PROXY_DELIMITER,
     LOGIN_SOURCE,
     MAIL_SERVER_URL,
     MASTER_PASSWORD,
-    MASTER_USER,
     REQUIRE_TLS,
-    TLS_CA,
 )
 from oxpushctl.config.settings import Settings
 from oxpushctl.errors import BadData

@@ -21,7 +21,8 @@ from collections.abc import Callable, Collection, Mapping
 from hashlib import blake2b
 
 from oxpushctl.config.clients.options import is_served
-from oxpushctl.config.properties import BADGE_ENABLED, PUSH_CONTENT, SOUND_ENABLED, SOUND_FILENAME
+from oxpushctl.config.own import PUSH_CONTENT
+from oxpushctl.config.properties import BADGE_ENABLED, SOUND_ENABLED, SOUND_FILENAME
 from oxpushctl.config.settings import Settings
 from oxpushctl.interfaces import Clock
 from oxpushctl.messages.truncate import fit

@@ -21,17 +21,8 @@ import javaproperties
 import orjson
 
 from oxpushctl.config.clients.options import APNS_FILE, FACADE_CLIENT, GCM_FILE
-from oxpushctl.config.properties import (
-    APN_ENABLED,
-    APNS_PRODUCTION,
-    APNS_SANDBOX,
-    FCM_ENDPOINT,
-    GCM_ENABLED,
-    INTAKE_LISTEN,
-    REST_LOGIN,
-    REST_PASSWORD,
-    TLS_CA,
-)
+from oxpushctl.config.own import APNS_PRODUCTION, APNS_SANDBOX, FCM_ENDPOINT, INTAKE_LISTEN, TLS_CA
+from oxpushctl.config.properties import APN_ENABLED, GCM_ENABLED, REST_LOGIN, REST_PASSWORD
 from oxpushctl.errors import BadData, MissingFile
 from oxpushctl.sandbox import identity
 from oxpushctl.sandbox.files import make_private, write_private

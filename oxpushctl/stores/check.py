@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from oxpushctl.config.check import has_error, told
 from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Finding, Severity
-from oxpushctl.config.properties import DATABASE_URL
+from oxpushctl.config.own import DATABASE_URL
 from oxpushctl.errors import ConfigurationError
 
 

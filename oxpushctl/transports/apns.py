@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from oxpushctl.config.clients.options import ApnsOptions
-from oxpushctl.config.properties import APNS_PRODUCTION, APNS_SANDBOX, PROXY
+from oxpushctl.config.own import APNS_PRODUCTION, APNS_SANDBOX, PROXY
 from oxpushctl.config.settings import Settings
 from oxpushctl.model import Message, Outcome
 from oxpushctl.transports import apns_verdicts, verdicts

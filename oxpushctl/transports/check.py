@@ -12,7 +12,7 @@ from oxpushctl.config.clients.options import ApnsOptions, ClientOptions
 from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.files import exists
 from oxpushctl.config.finding import Finding, Severity
-from oxpushctl.config.properties import TLS_CA
+from oxpushctl.config.own import TLS_CA
 from oxpushctl.transports.certificates import PushCertificate
 from oxpushctl.transports.credentials import UnusableCredentials, load_service_account
 from oxpushctl.transports.identity import load_identity

@@ -20,7 +20,7 @@ from pathlib import Path
 import orjson
 
 from oxpushctl.config.clients.options import FcmOptions
-from oxpushctl.config.properties import FCM_ENDPOINT, PROXY
+from oxpushctl.config.own import FCM_ENDPOINT, PROXY
 from oxpushctl.config.settings import Settings
 from oxpushctl.model import Message, Outcome
 from oxpushctl.transports import fcm_verdicts, verdicts

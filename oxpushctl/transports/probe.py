@@ -15,7 +15,7 @@ from oxpushctl.config.check import Wishes, about, has_error
 from oxpushctl.config.clients.options import ApnsOptions, ClientOptions, FcmOptions
 from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Finding, Severity
-from oxpushctl.config.properties import APNS_PRODUCTION, APNS_SANDBOX, ENDPOINTS, FCM_ENDPOINT, PROXY, TLS_CA
+from oxpushctl.config.own import APNS_PRODUCTION, APNS_SANDBOX, ENDPOINTS, FCM_ENDPOINT, PROXY, TLS_CA
 from oxpushctl.config.property import Property
 from oxpushctl.config.settings import Settings
 from oxpushctl.interfaces import Transport

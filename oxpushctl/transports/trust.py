@@ -7,7 +7,7 @@ import ssl
 import tempfile
 from pathlib import Path
 
-from oxpushctl.config.properties import TLS_CA
+from oxpushctl.config.own import TLS_CA
 from oxpushctl.config.settings import Settings
 from oxpushctl.transports.certificates import PushCertificate
 from oxpushctl.transports.credentials import UnusableCredentials

@@ -15,7 +15,7 @@ from pathlib import Path
 from oxpushctl.config.check import Wishes, has_error, told
 from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Finding, Severity
-from oxpushctl.config.properties import ADMIN_LISTEN, INTAKE_LISTEN, TLS_CERTIFICATE
+from oxpushctl.config.own import ADMIN_LISTEN, INTAKE_LISTEN, TLS_CERTIFICATE
 from oxpushctl.config.property import Property
 from oxpushctl.errors import ConfigurationError
 from oxpushctl.look_up import Found, looked_up

@@ -18,7 +18,8 @@ import orjson
 from aiohttp import web
 
 from oxpushctl import header, log
-from oxpushctl.config.properties import PASSCRYPT, REGISTRATION
+from oxpushctl.config.own import REGISTRATION
+from oxpushctl.config.properties import PASSCRYPT
 from oxpushctl.config.settings import Settings
 from oxpushctl.errors import BadData, NotKept, NotReachable, TryLater
 from oxpushctl.interfaces import Clock, EventSink, UserDirectory

@@ -10,7 +10,7 @@ from oxpushctl.config.check import told
 from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.files import exists, read_file
 from oxpushctl.config.finding import Finding, Severity
-from oxpushctl.config.properties import TLS_CERTIFICATE, TLS_KEY
+from oxpushctl.config.own import TLS_CERTIFICATE, TLS_KEY
 from oxpushctl.config.settings import Settings
 from oxpushctl.errors import ConfigurationError, MissingFile
 

@@ -26,7 +26,7 @@ from typing import cast
 
 import uvloop
 
-from oxpushctl.config.properties import APNS_PRODUCTION
+from oxpushctl.config.own import APNS_PRODUCTION
 from tests.peers.certificates import Authority, ec_key
 from tests.peers.engine import environ_of
 from tests.peers.ports import free_port

@@ -16,7 +16,7 @@ import pytest
 from oxpushctl.config import reading
 from oxpushctl.config.flow import flow
 from oxpushctl.config.flow.drawing import drawn
-from oxpushctl.config.properties import INTAKE_LISTEN
+from oxpushctl.config.own import INTAKE_LISTEN
 from oxpushctl.sandbox.sandbox import Sandbox
 from oxpushctl.sandbox.write_etc import identity_in, write_etc
 from tests.cli.command import Command, Ended

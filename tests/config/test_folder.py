@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oxpushctl.config import render
-from oxpushctl.config.properties import DELAY_DURATION, PACKAGED, TLS_CA
+from oxpushctl.config.own import PACKAGED, TLS_CA
+from oxpushctl.config.properties import DELAY_DURATION
 from oxpushctl.config.settings import Origin
 from tests.config import folders
 from tests.config.folders import CLIENT

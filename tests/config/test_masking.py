@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from oxpushctl.config import render, show
-from oxpushctl.config.properties import FCM_ENDPOINT, INTAKE_LISTEN
+from oxpushctl.config.own import FCM_ENDPOINT, INTAKE_LISTEN
 from oxpushctl.config.text import SET, masked
 from tests.config import folders
 

@@ -19,7 +19,8 @@ from oxpushctl.config.clients.options import ApnsOptions, ClientOptions
 from oxpushctl.config.clients.selection import is_switched_on
 from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Finding, Severity
-from oxpushctl.config.properties import PUSH_CONTENT, SWITCHES, TLS_CERTIFICATE, TLS_KEY
+from oxpushctl.config.own import PUSH_CONTENT, TLS_CERTIFICATE, TLS_KEY
+from oxpushctl.config.properties import SWITCHES
 from oxpushctl.config.settings import Origin
 from oxpushctl.transports.credentials import UnusableCredentials
 from oxpushctl.transports.identity import load_identity

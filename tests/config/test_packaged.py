@@ -17,7 +17,7 @@ from oxpushctl.config.clients.options import ApnsOptions, ClientOptions, FcmOpti
 from oxpushctl.config.clients.packaged import read_packaged
 from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Finding, Reach, Severity
-from oxpushctl.config.properties import PACKAGED, PUSH_CONTENT
+from oxpushctl.config.own import PACKAGED, PUSH_CONTENT
 from oxpushctl.config.settings import Settings
 from oxpushctl.engine.routes import Route
 from oxpushctl.model import NEW_MAIL

@@ -6,7 +6,8 @@ import pytest
 
 from oxpushctl.config import reading
 from oxpushctl.config.listening import DOVEADM_ENDPOINTS, DOVECOT_ENABLED, IDLE_DELAY, IDLE_PUSH_MODE
-from oxpushctl.config.properties import DELAY_DURATION, GCM_ENABLED, PASSCRYPT, PUSH_CONTENT, REST_PASSWORD
+from oxpushctl.config.own import PUSH_CONTENT
+from oxpushctl.config.properties import DELAY_DURATION, GCM_ENABLED, PASSCRYPT, REST_PASSWORD
 from oxpushctl.config.settings import Origin
 from oxpushctl.errors import BadUsage, MissingFile
 from oxpushctl.model import NEW_MAIL

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from oxpushctl.config.properties import ENDPOINTS, PROXY
+from oxpushctl.config.own import ENDPOINTS, PROXY
 from tests.config import folders
 
 _PROXY = "http://proxy.example.com:3128"

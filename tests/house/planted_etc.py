@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from oxpushctl.config.properties import INTAKE_LISTEN
+from oxpushctl.config.own import INTAKE_LISTEN
 from oxpushctl.sandbox import identity
 from oxpushctl.sandbox.identity import Identity
 from oxpushctl.sandbox.write_etc import CERTIFICATE_CLIENT, KEYS, SERVICE_ACCOUNT_FILE, write_etc

@@ -8,15 +8,14 @@ from typing import Any
 
 import pytest
 
+from oxpushctl.config.own import MASTER_USER, TLS_CA
 from oxpushctl.config.properties import (
     AUTH_PROXY_DELIMITER,
     LOGIN_SOURCE,
     MAIL_SERVER_URL,
     MASTER_PASSWORD,
-    MASTER_USER,
     PASSWORD_SOURCE,
     REQUIRE_TLS,
-    TLS_CA,
 )
 from oxpushctl.config.property import MAIL_SERVER, Property
 from oxpushctl.config.settings import Settings

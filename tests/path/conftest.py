@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from oxpushctl.config.properties import INTAKE_LISTEN
+from oxpushctl.config.own import INTAKE_LISTEN
 from oxpushctl.sandbox.sandbox import Sandbox
 from oxpushctl.sandbox.write_etc import CERTIFICATE_CLIENT, Etc, identity_in, write_etc
 from oxpushctl.web.notify import PATH

@@ -10,7 +10,7 @@ import pytest
 from oxpushctl.checks import check_parts
 from oxpushctl.config import reading
 from oxpushctl.config.finding import Severity
-from oxpushctl.config.properties import DATABASE_URL, INTAKE_LISTEN
+from oxpushctl.config.own import DATABASE_URL, INTAKE_LISTEN
 from oxpushctl.errors import BadData, MissingFile
 from oxpushctl.sandbox import certificates
 from oxpushctl.sandbox.identity import Identity

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oxpushctl.config.clients.options import ApnsOptions
-from oxpushctl.config.properties import APNS_PRODUCTION, APNS_SANDBOX, TLS_CA
+from oxpushctl.config.own import APNS_PRODUCTION, APNS_SANDBOX, TLS_CA
 from oxpushctl.config.settings import Settings
 from oxpushctl.model import Outcome, Scope, Verdict
 from oxpushctl.transports.apns import ApnsRoute, ApnsTransport

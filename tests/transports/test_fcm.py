@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from oxpushctl.config.clients.options import FcmOptions
-from oxpushctl.config.properties import FCM_ENDPOINT, TLS_CA
+from oxpushctl.config.own import FCM_ENDPOINT, TLS_CA
 from oxpushctl.config.settings import Origin, Settings
 from oxpushctl.model import Outcome, Scope, Verdict
 from oxpushctl.transports.access_token import AccessToken

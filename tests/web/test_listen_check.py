@@ -20,7 +20,7 @@ from oxpushctl.config.check import Wishes
 from oxpushctl.config.codes import CATALOGUE
 from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Finding, Severity
-from oxpushctl.config.properties import INTAKE_LISTEN
+from oxpushctl.config.own import INTAKE_LISTEN
 from oxpushctl.web.listen_check import check_ports
 from tests.config import folders
 from tests.peers.certificates import Authority

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from oxpushctl.config.properties import TLS_CERTIFICATE, TLS_KEY
+from oxpushctl.config.own import TLS_CERTIFICATE, TLS_KEY
 from oxpushctl.errors import ConfigurationError
 from oxpushctl.web.tls import server_context
 from tests.config import folders

@@ -22,7 +22,8 @@ from oxpushctl.config.clients.yaml_file import Option, Section
 from oxpushctl.config.entry import Entry
 from oxpushctl.config.files import is_absent, read_file
 from oxpushctl.config.finding import Finding, Reach, Severity
-from oxpushctl.config.properties import PACKAGED, SWITCHES, TRANSPORT_OF
+from oxpushctl.config.own import PACKAGED
+from oxpushctl.config.properties import SWITCHES, TRANSPORT_OF
 from oxpushctl.config.property import BOOLEAN
 from oxpushctl.config.settings import Origin, Settings
 from oxpushctl.config.source import names_in

@@ -21,14 +21,8 @@ from oxpushctl.config.mailboxes import (
     takes_passwords,
     wanted_password,
 )
-from oxpushctl.config.properties import (
-    AUTH_TYPE,
-    MAIL_SERVER_URL,
-    MASTER_PASSWORD,
-    PASSCRYPT,
-    PASSWORD_SOURCE,
-    REGISTRATION,
-)
+from oxpushctl.config.own import REGISTRATION
+from oxpushctl.config.properties import AUTH_TYPE, MAIL_SERVER_URL, MASTER_PASSWORD, PASSCRYPT, PASSWORD_SOURCE
 from oxpushctl.config.property import Property
 from oxpushctl.registration import BOTH, SIGNED
 

@@ -15,7 +15,8 @@ from oxpushctl.config.clients.options import ApnsOptions, ClientOptions, key_of,
 from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.files import absence, exists, read_file
 from oxpushctl.config.finding import Finding, Reach, Severity
-from oxpushctl.config.properties import DATABASE_URL, PUSH_FILE, TLS_CA, TLS_CERTIFICATE, TLS_KEY
+from oxpushctl.config.own import DATABASE_URL, TLS_CA, TLS_CERTIFICATE, TLS_KEY
+from oxpushctl.config.properties import PUSH_FILE
 from oxpushctl.config.settings import Origin
 from oxpushctl.config.source import ENVIRONMENT, holds_secret
 from oxpushctl.errors import MissingFile

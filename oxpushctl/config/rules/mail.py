@@ -25,16 +25,15 @@ from oxpushctl.config.mailboxes import (
     takes_passwords,
     wanted_password,
 )
+from oxpushctl.config.own import MASTER_USER, REGISTRATION
 from oxpushctl.config.properties import (
     AUTH_PROXY_DELIMITER,
     AUTH_TYPE,
     CREDSTORAGE_ENABLED,
     MAIL_SERVER_URL,
     MASTER_PASSWORD,
-    MASTER_USER,
     PASSCRYPT,
     PASSWORD_SOURCE,
-    REGISTRATION,
     REQUIRE_TLS,
 )
 from oxpushctl.config.settings import Settings

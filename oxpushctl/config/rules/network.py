@@ -9,20 +9,17 @@ from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Finding, Severity
 from oxpushctl.config.hosts import host_of, is_this_machine
 from oxpushctl.config.listening import DOVEADM_ENABLED, DOVEADM_ENDPOINTS
-from oxpushctl.config.properties import (
+from oxpushctl.config.own import (
     ADMIN_LISTEN,
     APNS_PRODUCTION,
     APNS_SANDBOX,
-    DELAY_DURATION,
     ENDPOINTS,
     FCM_ENDPOINT,
     INTAKE_LISTEN,
-    MAX_DELAY_DURATION,
-    REST_LOGIN,
-    REST_PASSWORD,
     TLS_CERTIFICATE,
     TLS_KEY,
 )
+from oxpushctl.config.properties import DELAY_DURATION, MAX_DELAY_DURATION, REST_LOGIN, REST_PASSWORD
 from oxpushctl.config.property import socket_path
 
 # Apple: https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns

@@ -1,0 +1,169 @@
+"""Properties of our own: where we listen and keep things, and what the middleware has no word for.
+
+``properties`` and ``listening`` have those of the middleware, ``table`` all of them.
+"""
+
+from __future__ import annotations
+
+from oxpushctl.config.property import (
+    ADDRESSES,
+    DURATION,
+    ENDPOINT,
+    PATH,
+    PROXY_URL,
+    TEXT,
+    URL,
+    Effect,
+    Property,
+    choice,
+)
+
+OWN_FILE = "oxpushctl.properties"
+
+INTAKE_LISTEN = Property(
+    "oxpushctl.intake.listen",
+    ADDRESSES,
+    ("127.0.0.1:8019",),
+    OWN_FILE,
+    "Where Dovecot's notify requests arrive: host:port, [::1]:port or unix:/path, comma-separated.",
+)
+ADMIN_LISTEN: Property[tuple[str, ...] | None] = Property(
+    "oxpushctl.admin.listen",
+    ADDRESSES,
+    None,
+    OWN_FILE,
+    "What the commands, Prometheus and the status page reach; STATE is the state folder.",
+    default_text="unix:STATE/admin.sock",
+)
+NODE: Property[str | None] = Property(
+    "oxpushctl.node", TEXT, None, OWN_FILE, "This node's name in the cluster.", default_text="the host name"
+)
+DATABASE_URL: Property[str | None] = Property(
+    "oxpushctl.database.url",
+    URL,
+    None,
+    OWN_FILE,
+    "Where devices and users are kept, a SQLAlchemy URL: sqlite:////var/lib/oxpushctl/oxpushctl.db, "
+    "mysql://LOGIN:PASSWORD@HOST/SCHEMA or postgresql://LOGIN:PASSWORD@HOST/DATABASE. STATE is the state folder.",
+    is_secret=True,
+    default_text="sqlite:///STATE/oxpushctl.db",
+)
+OUTBOX = Property(
+    "oxpushctl.outbox",
+    choice("memory"),
+    "memory",
+    OWN_FILE,
+    "Where accepted events wait until they are sent; what is in memory is lost when the process is killed.",
+)
+TLS_CERTIFICATE: Property[str | None] = Property(
+    "oxpushctl.tls.certificate",
+    PATH,
+    None,
+    OWN_FILE,
+    "Certificate chain (PEM) with which the TCP addresses serve HTTPS; goes with oxpushctl.tls.key. A relative path is "
+    "relative to the etc folder.",
+    example="/etc/ssl/certs/push.example.com.pem",
+)
+TLS_KEY: Property[str | None] = Property(
+    "oxpushctl.tls.key",
+    PATH,
+    None,
+    OWN_FILE,
+    "Private key (PEM, without a password) of oxpushctl.tls.certificate. A relative path is relative to the etc "
+    "folder.",
+    example="/etc/ssl/private/push.example.com.pem",
+)
+TLS_CA: Property[str | None] = Property(
+    "oxpushctl.tls.ca",
+    PATH,
+    None,
+    OWN_FILE,
+    "Further certificate authorities (PEM) that outgoing connections trust, besides the system's. A relative path is "
+    "relative to the etc folder.",
+    is_reloadable=True,
+    example="/etc/ssl/certs/our-own-ca.pem",
+)
+PUSH_MAX_AGE = Property(
+    "oxpushctl.push.maxAge",
+    DURATION,
+    4 * 3600.0,
+    OWN_FILE,
+    "How long a push is worth delivering: our retries, apns-expiration and FCM's ttl.",
+    is_reloadable=True,
+)
+PUSH_CONTENT = Property(
+    "oxpushctl.push.content",
+    choice("none", "sender", "subject", "full"),
+    "subject",
+    OWN_FILE,
+    "What of a mail leaves the house: nothing but that there is one (none), its sender (sender), sender and subject "
+    "(subject), or the first words of its text as well (full). Followed by a client's id it is for that client.",
+    is_reloadable=True,
+    qualifiers=("client",),
+)
+APNS_PRODUCTION: Property[str] = Property(
+    "oxpushctl.apns.endpoint.production",
+    ENDPOINT,
+    "https://api.push.apple.com:443",
+    OWN_FILE,
+    "Where pushes of production clients go, over HTTP/2: another address is that of the sandbox or a gateway.",
+    is_reloadable=True,
+)
+APNS_SANDBOX: Property[str] = Property(
+    "oxpushctl.apns.endpoint.sandbox",
+    ENDPOINT,
+    "https://api.sandbox.push.apple.com:443",
+    OWN_FILE,
+    "Where pushes of development clients go, over HTTP/2: another address is that of the sandbox or a gateway.",
+    is_reloadable=True,
+)
+FCM_ENDPOINT: Property[str] = Property(
+    "oxpushctl.fcm.endpoint",
+    ENDPOINT,
+    "https://fcm.googleapis.com:443",
+    OWN_FILE,
+    "Where pushes for Android go, over HTTP/2: another address is that of the sandbox or a gateway. Access tokens come "
+    "from the token_uri of each service account.",
+    is_reloadable=True,
+)
+ENDPOINTS = (APNS_PRODUCTION, APNS_SANDBOX, FCM_ENDPOINT)
+PACKAGED: Property[str] = Property(
+    "oxpushctl.pns.packaged",
+    PATH,
+    "/usr/share/open-xchange/push-certificates",
+    OWN_FILE,
+    "The folder in which a package delivers client options: CLIENT.properties, which win as a whole over the YAML "
+    "files. A relative path is relative to the etc folder.",
+    is_reloadable=True,
+)
+PROXY: Property[str | None] = Property(
+    "oxpushctl.proxy",
+    PROXY_URL,
+    None,
+    OWN_FILE,
+    "HTTP CONNECT proxy for APNs and FCM: http://host:port.",
+    is_reloadable=True,
+    is_secret=True,
+    default_text="the environment's https_proxy",
+)
+MASTER_USER: Property[str | None] = Property(
+    "oxpushctl.imap.masterUser",
+    TEXT,
+    None,
+    OWN_FILE,
+    "The master user that the master password belongs to, where the mail server has one: log-ins are "
+    "login<delimiter>masterUser, the delimiter being com.openexchange.mail.authProxyDelimiter. Unset: the master "
+    "password opens the user's own login.",
+    effect=Effect.JUDGED,
+    example="push",
+)
+REGISTRATION = Property(
+    "oxpushctl.dovecot.registration",
+    choice("signed", "plain", "both"),
+    "signed",
+    OWN_FILE,
+    "Which form of user=U@C in a mailbox's METADATA is believed when Dovecot sends it back: signed with a key derived "
+    "from com.openexchange.push.credstorage.passcrypt, plain as the middleware writes it, or both. Whoever can write "
+    "METADATA can name another user in the plain form. Without a passcrypt: plain.",
+    is_reloadable=True,
+)
