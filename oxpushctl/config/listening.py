@@ -36,7 +36,6 @@ CREDSTORAGE_RDB = Property(
     PUSH_FILE,
     "Whether kept mail passwords are in the database rather than in cluster memory, where they are gone once the last "
     "member stops.",
-    effect=Effect.JUDGED,
 )
 
 DOVECOT_ENABLED = Property(
@@ -46,7 +45,7 @@ DOVECOT_ENABLED = Property(
     DOVECOT_FILE,
     "Whether Dovecot tells of new mail, over HTTP. Of the implementations that are enabled Dovecot comes first.",
     since="7.10.4",
-    effect=Effect.JUDGED,
+    effect=Effect.KEEPING,
     is_reloadable=True,
     is_cascaded=True,
 )
@@ -57,7 +56,7 @@ PREFER_DOVEADM = Property(
     DOVECOT_FILE,
     "Whether users are registered at Dovecot over doveadm's HTTP API rather than over IMAP.",
     since="7.10.4",
-    effect=Effect.JUDGED,
+    effect=Effect.KEEPING,
 )
 DOVEADM_ENABLED = Property(
     "com.openexchange.dovecot.doveadm.enabled",
@@ -66,7 +65,7 @@ DOVEADM_ENABLED = Property(
     DOVEADM_FILE,
     "Whether doveadm's HTTP API may be used. It needs no user's password.",
     since="7.10.4",
-    effect=Effect.JUDGED,
+    effect=Effect.KEEPING,
 )
 DOVEADM_SECRET: Property[str | None] = Property(
     "com.openexchange.dovecot.doveadm.apiSecret",
@@ -75,7 +74,7 @@ DOVEADM_SECRET: Property[str | None] = Property(
     DOVEADM_FILE,
     "The doveadm_api_key of the Dovecot servers.",
     since="7.10.4",
-    effect=Effect.JUDGED,
+    effect=Effect.KEEPING,
     is_secret=True,
 )
 DOVEADM_ENDPOINTS: Property[tuple[str, ...]] = Property(
@@ -85,7 +84,7 @@ DOVEADM_ENDPOINTS: Property[tuple[str, ...]] = Property(
     DOVEADM_FILE,
     "Where doveadm's HTTP API is, whole addresses, comma-separated.",
     since="7.10.4",
-    effect=Effect.JUDGED,
+    effect=Effect.KEEPING,
     aliases=("com.openexchange.dovecot.doveadm.endpoints.default",),
     overriding_alias="com.openexchange.dovecot.doveadm.endpoints.default",
     example="http://mail.example.com:8080/doveadm/v1",

@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from oxpushctl.config.listening import DOVEADM_ENABLED, DOVEADM_ENDPOINTS, DOVEADM_SECRET, PREFER_DOVEADM
+from oxpushctl.config.listening import (
+    DOVEADM_ENABLED,
+    DOVEADM_ENDPOINTS,
+    DOVEADM_SECRET,
+    DOVECOT_ENABLED,
+    PREFER_DOVEADM,
+)
 from oxpushctl.config.properties import (
     AUTH_TYPE,
     CREDSTORAGE_ENABLED,
@@ -59,3 +65,24 @@ def lacking_for_doveadm(settings: Settings) -> list[Property[object]]:
 def is_doveadm_first(settings: Settings) -> bool:
     """Tell whether users are registered at Dovecot over doveadm rather than over IMAP."""
     return settings[PREFER_DOVEADM] and not lacking_for_doveadm(settings)
+
+
+def why_not_kept(settings: Settings) -> str:
+    """Say why the password of nobody who subscribes is kept, or nothing where it is.
+
+    What something else opens, or registers without opening, needs no password: none lies about that nobody reads.
+    """
+    if not settings[CREDSTORAGE_ENABLED]:
+        return f"{CREDSTORAGE_ENABLED.key} is false"
+    if is_master_wanted(settings):
+        return f"the master password opens all mailboxes, since {PASSWORD_SOURCE.key} is {settings[PASSWORD_SOURCE]}"
+    if not takes_passwords(settings):
+        return f"the mail server takes tokens, not passwords, since {AUTH_TYPE.key} is {settings[AUTH_TYPE]}"
+    if settings[DOVECOT_ENABLED] and is_doveadm_first(settings):
+        return f"doveadm registers all users without a password, since {PREFER_DOVEADM.key} is true"
+    return ""
+
+
+def keeps_passwords(settings: Settings) -> bool:
+    """Tell whether the password of a session is kept when its user subscribes."""
+    return not why_not_kept(settings)

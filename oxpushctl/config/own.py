@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from oxpushctl.config.property import (
     ADDRESSES,
+    BOOLEAN,
+    CONTEXT_ID,
     DURATION,
     ENDPOINT,
+    NATURAL,
     PATH,
     PROXY_URL,
+    REDIS_URL,
     TEXT,
     URL,
-    Effect,
     Property,
     choice,
 )
@@ -27,6 +30,28 @@ INTAKE_LISTEN = Property(
     OWN_FILE,
     "Where Dovecot's notify requests arrive: host:port, [::1]:port or unix:/path, comma-separated.",
 )
+PUBLIC_LISTEN: Property[tuple[str, ...] | None] = Property(
+    "oxpushctl.public.listen",
+    ADDRESSES,
+    None,
+    OWN_FILE,
+    "What mail apps reach: log-in, log-out, and how a device subscribes. Unset: nothing is served to them.",
+    example="0.0.0.0:8443",
+)
+SESSION_IDLE: Property[float] = Property(
+    "oxpushctl.sessions.idle",
+    DURATION,
+    3600.0,
+    OWN_FILE,
+    "How long a session of oxpushctl.public.listen lasts without a request.",
+)
+SESSION_MAX_AGE: Property[float] = Property(
+    "oxpushctl.sessions.maxAge",
+    DURATION,
+    7 * 86400.0,
+    OWN_FILE,
+    "How long a session of oxpushctl.public.listen lasts at most.",
+)
 ADMIN_LISTEN: Property[tuple[str, ...] | None] = Property(
     "oxpushctl.admin.listen",
     ADDRESSES,
@@ -34,6 +59,22 @@ ADMIN_LISTEN: Property[tuple[str, ...] | None] = Property(
     OWN_FILE,
     "What the commands, Prometheus and the status page reach; STATE is the state folder.",
     default_text="unix:STATE/admin.sock",
+)
+ADMIN_LOGIN: Property[str | None] = Property(
+    "oxpushctl.admin.login",
+    TEXT,
+    None,
+    OWN_FILE,
+    "The login that requests to a TCP address of oxpushctl.admin.listen carry.",
+    example="admin",
+)
+ADMIN_PASSWORD: Property[str | None] = Property(
+    "oxpushctl.admin.password",
+    TEXT,
+    None,
+    OWN_FILE,
+    "The password that requests to a TCP address of oxpushctl.admin.listen carry.",
+    is_secret=True,
 )
 NODE: Property[str | None] = Property(
     "oxpushctl.node", TEXT, None, OWN_FILE, "This node's name in the cluster.", default_text="the host name"
@@ -47,6 +88,39 @@ DATABASE_URL: Property[str | None] = Property(
     "mysql://LOGIN:PASSWORD@HOST/SCHEMA or postgresql://LOGIN:PASSWORD@HOST/DATABASE. STATE is the state folder.",
     is_secret=True,
     default_text="sqlite:///STATE/oxpushctl.db",
+)
+CREDENTIALS_URL: Property[str | None] = Property(
+    "oxpushctl.credentials.url",
+    REDIS_URL,
+    None,
+    OWN_FILE,
+    "The Redis that keeps mail passwords, encrypted, where com.openexchange.push.credstorage.rdb is false: "
+    "redis://LOGIN:PASSWORD@HOST:PORT/DATABASE, or rediss:// for TLS. It should write nothing to disk. Unset: they are "
+    "in the engine's own memory.",
+    is_secret=True,
+    default_text="the engine's memory",
+)
+USERS_AUTO_CREATE = Property(
+    "oxpushctl.users.autoCreate",
+    BOOLEAN,
+    False,
+    OWN_FILE,
+    "Whether a first log-in that the mail server accepts makes a push user. Refused where the middleware made the "
+    "tables: there the ids of users are its own.",
+)
+USERS_CONTEXT = Property(
+    "oxpushctl.users.context",
+    CONTEXT_ID,
+    1,
+    OWN_FILE,
+    "The context of users that oxpushctl.users.autoCreate makes.",
+)
+LOGIN_RATE = Property(
+    "oxpushctl.imap.login.rate",
+    NATURAL,
+    50,
+    OWN_FILE,
+    "Log-ins a second at the mail server; 0 sets no limit.",
 )
 OUTBOX = Property(
     "oxpushctl.outbox",
@@ -154,7 +228,6 @@ MASTER_USER: Property[str | None] = Property(
     "The master user that the master password belongs to, where the mail server has one: log-ins are "
     "login<delimiter>masterUser, the delimiter being com.openexchange.mail.authProxyDelimiter. Unset: the master "
     "password opens the user's own login.",
-    effect=Effect.JUDGED,
     example="push",
 )
 REGISTRATION = Property(

@@ -10,9 +10,10 @@ from oxpushctl.config.property import (
     BOOLEAN,
     MAIL_SERVER,
     MILLISECONDS,
+    NETWORKS,
     PATTERNS,
     TEXT,
-    Effect,
+    Network,
     Property,
     choice,
 )
@@ -123,6 +124,16 @@ REST_PASSWORD: Property[str | None] = Property(
     is_reloadable=True,
     is_secret=True,
 )
+KNOWN_PROXIES: Property[tuple[Network, ...]] = Property(
+    "com.openexchange.server.knownProxies",
+    NETWORKS,
+    (),
+    SERVER_FILE,
+    "The proxies in front of oxpushctl.public.listen: addresses and networks, comma-separated. Their X-Forwarded-For "
+    "is believed, and the address that they name is the one that wrong passwords slow down.",
+    is_reloadable=True,
+    example="127.0.0.1, 10.1.0.0/16",
+)
 ALLOWED_CLIENTS = Property(
     "com.openexchange.push.allowedClients",
     PATTERNS,
@@ -130,7 +141,6 @@ ALLOWED_CLIENTS = Property(
     PUSH_FILE,
     "The clients whose users get mail listeners: ids with the wildcards * and ?, case ignored; empty allows every "
     "client. It decides which users are listened for, not which devices are pushed to.",
-    effect=Effect.JUDGED,
     aliases=("com.openexchange.push.allowedClient",),
 )
 CREDSTORAGE_ENABLED = Property(
@@ -139,7 +149,6 @@ CREDSTORAGE_ENABLED = Property(
     False,
     PUSH_FILE,
     "Whether the mail passwords of push users are kept, encrypted, for installations without a master password.",
-    effect=Effect.JUDGED,
 )
 PASSCRYPT: Property[str | None] = Property(
     "com.openexchange.push.credstorage.passcrypt",
@@ -159,7 +168,6 @@ MAIL_SERVER_URL: Property[MailAddress | None] = Property(
     "The IMAP server: host, host:port, imap://host:port (STARTTLS is required, except on this machine or where "
     "com.openexchange.imap.requireTls is false) or imaps://host:port (which port 993 implies). Unset: nobody logs in "
     "anywhere; Dovecot's notify requests work all the same.",
-    effect=Effect.JUDGED,
     is_cascaded=True,
     example="imaps://mail.example.com",
 )
@@ -169,7 +177,6 @@ PASSWORD_SOURCE = Property(
     "session",
     MAIL_FILE,
     "What opens a mailbox: the user's own password (session) or the master password (global).",
-    effect=Effect.JUDGED,
     is_reloadable=True,
     is_cascaded=True,
 )
@@ -179,7 +186,6 @@ MASTER_PASSWORD: Property[str | None] = Property(
     None,
     MAIL_FILE,
     "The password that opens every mailbox, with com.openexchange.mail.passwordSource=global.",
-    effect=Effect.JUDGED,
     is_reloadable=True,
     is_cascaded=True,
     is_secret=True,
@@ -191,7 +197,6 @@ LOGIN_SOURCE = Property(
     MAIL_FILE,
     "What users log in with at the mail server: their stored login (login), their mail address (mail), or the part of "
     "it before the @ (name).",
-    effect=Effect.JUDGED,
     is_cascaded=True,
 )
 AUTH_PROXY_DELIMITER: Property[str | None] = Property(
@@ -200,7 +205,6 @@ AUTH_PROXY_DELIMITER: Property[str | None] = Property(
     None,
     MAIL_FILE,
     "What stands between the user's and the master user's login in a master log-in.",
-    effect=Effect.JUDGED,
     default_text="* where oxpushctl.imap.masterUser is set",
 )
 AUTH_TYPE = Property(
@@ -211,7 +215,6 @@ AUTH_TYPE = Property(
     "How sessions log in at the mail server. With xoauth2 and oauthbearer it takes only tokens of a live session: kept "
     "passwords are of no use, and permanent listeners need doveadm.",
     since="7.8.4",
-    effect=Effect.JUDGED,
     is_cascaded=True,
 )
 REQUIRE_TLS = Property(
@@ -221,7 +224,6 @@ REQUIRE_TLS = Property(
     IMAP_FILE,
     "Whether a mail server that offers no STARTTLS is refused; on this machine it never is.",
     since="8.12",
-    effect=Effect.JUDGED,
     is_cascaded=True,
 )
 

@@ -7,11 +7,14 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
 from oxpushctl.config.hosts import HOST, LAST_PORT
 from oxpushctl.config.mail_address import MailAddress
+
+Network = IPv4Network | IPv6Network
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -42,7 +45,8 @@ NO_LISTENERS = "listeners are not part of this version"
 class Effect(enum.Enum):
     """Who heeds a property."""
 
-    ENGINE = "the engine"
+    ENGINE = "the engine and the commands"
+    KEEPING = f"the configuration's check and flow, and whether passwords are kept: {NO_LISTENERS}"
     JUDGED = f"the configuration's check and flow only: {NO_LISTENERS}"
     NONE = "nobody: it is accepted and checked"
 
@@ -92,6 +96,13 @@ def _natural(text: str) -> int:
 
 def _is_not_positive(text: str) -> bool:
     return re.fullmatch(r"0+|-[0-9]{1,18}", text) is not None
+
+
+def _context_id(text: str) -> int:
+    number = _natural(text)
+    if not 0 < number < 2**32:
+        raise ValueError
+    return number
 
 
 def _port(text: str) -> int:
@@ -178,6 +189,18 @@ def _url(text: str) -> str:
     return text
 
 
+def _networks(text: str) -> tuple[Network, ...]:
+    return tuple(ip_network(part, strict=False) for part in _listed(text))
+
+
+def _redis_url(text: str) -> str:
+    parts = urlsplit(text)
+    # Reading the port is what makes urlsplit look at it; a sentinel URL has several hosts.
+    if parts.scheme not in ("redis", "rediss") or not parts.hostname or parts.port == 0:
+        raise ValueError
+    return text
+
+
 def choice(*values: str) -> Kind[str]:
     """One word of several, case ignored."""
 
@@ -202,6 +225,7 @@ TEXT: Kind[str] = Kind("text", "text", str)
 PATH: Kind[str] = Kind("path", "a path", str)
 BOOLEAN: Kind[bool] = Kind("boolean", "true or false", _boolean, ("true", "false"))
 NATURAL: Kind[int] = Kind("number", "a whole number", _natural)
+CONTEXT_ID: Kind[int] = Kind("context", "the number of a context (1 to 4294967295)", _context_id)
 PORT: Kind[int] = Kind("port", "a port (1 to 65535)", _port)
 MILLISECONDS: Kind[int] = Kind("milliseconds", "milliseconds", _natural)
 POSITIVE_MILLISECONDS: Kind[int] = Kind("milliseconds", "milliseconds", _natural, is_default=_is_not_positive)
@@ -222,3 +246,11 @@ HTTP_URLS: Kind[tuple[str, ...]] = Kind(
     "URLs", "a comma-separated list of http:// or https:// URLs, without a login or query", _http_urls
 )
 URL: Kind[str] = Kind("url", "a URL such as sqlite:////var/lib/oxpushctl/oxpushctl.db", _url)
+NETWORKS: Kind[tuple[Network, ...]] = Kind(
+    "networks", "a comma-separated list of addresses and networks, such as 10.0.0.7 or 10.1.0.0/16", _networks
+)
+REDIS_URL: Kind[str] = Kind(
+    "Redis URL", "redis://[LOGIN:PASSWORD@]HOST[:PORT][/DATABASE], or rediss:// for TLS", _redis_url
+)
+# Such a value holds a secret only where it has a login or a query, and may be shown without these.
+URL_KINDS: tuple[Kind[str], ...] = (URL, PROXY_URL, REDIS_URL)

@@ -21,7 +21,7 @@ from oxpushctl.config.clients import selection
 from oxpushctl.config.clients.options import ApnsOptions, ClientOptions, transport_of
 from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Finding, Severity
-from oxpushctl.config.property import PROXY_URL, URL, Property
+from oxpushctl.config.property import URL_KINDS, Property
 from oxpushctl.config.settings import Origin
 from oxpushctl.config.text import SET, masked, printable
 
@@ -121,7 +121,7 @@ def _default(configuration: Configuration, row: Property[object]) -> str:
 
 def _masked(row: Property[object], text: str) -> str:
     """Return what may be shown of a secret: of a URL all but its password, where that is sure to be all."""
-    if row.kind in (URL, PROXY_URL) and (match := _URL_WITH_PASSWORD.fullmatch(text)):
+    if row.kind in URL_KINDS and (match := _URL_WITH_PASSWORD.fullmatch(text)):
         return f"{match[1]}:{SET}@{match[2]}"
     return SET
 

@@ -15,7 +15,7 @@ from oxpushctl.config.entry import Entry
 from oxpushctl.config.files import read_file
 from oxpushctl.config.finding import Finding, Reach, Severity
 from oxpushctl.config.own import PROXY
-from oxpushctl.config.property import PROXY_URL, URL, Property
+from oxpushctl.config.property import URL_KINDS, Property
 from oxpushctl.config.settings import Origin
 from oxpushctl.errors import BadUsage, MissingFile
 from oxpushctl.model import NEW_MAIL
@@ -152,7 +152,7 @@ def read_overrides(overrides: Sequence[str]) -> list[Entry]:
 
 def holds_secret(row: Property[object], text: str) -> bool:
     """Tell whether a value must not be shown: a URL without user and query holds no password."""
-    return row.is_secret and text != "" and (row.kind not in (URL, PROXY_URL) or "@" in text or "?" in text)
+    return row.is_secret and text != "" and (row.kind not in URL_KINDS or "@" in text or "?" in text)
 
 
 def _keys_by_variable(clients: Iterable[str], written: Iterable[str]) -> dict[str, set[str]]:

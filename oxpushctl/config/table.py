@@ -34,17 +34,11 @@ _FOREIGN = (
 )
 # Keys of versions to come: no key of this one is meant.
 _LATER = (
-    "oxpushctl.admin.login",
-    "oxpushctl.admin.password",
     "oxpushctl.catchup.",
     "oxpushctl.cluster.",
-    "oxpushctl.credentials.",
-    "oxpushctl.imap.login.rate",
     "oxpushctl.imapidle.",
     "oxpushctl.outbox.path",
-    "oxpushctl.public.",
     "oxpushctl.push.burst",
-    "oxpushctl.users.",
 )
 FILE_SUFFIX = ".file"
 _KEYS_AT_HAND = 8192

@@ -29,7 +29,7 @@ def value(row: Property[object], parsed: object) -> str:
         return duration(parsed)
     if row.kind is PATTERNS and isinstance(parsed, tuple):
         return ", ".join(f'"{pattern}"' for pattern in parsed)
-    return ", ".join(parsed) if isinstance(parsed, tuple) else str(parsed)
+    return ", ".join(map(str, parsed)) if isinstance(parsed, tuple) else str(parsed)
 
 
 def duration(seconds: float) -> str:

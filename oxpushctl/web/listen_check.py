@@ -15,7 +15,7 @@ from pathlib import Path
 from oxpushctl.config.check import Wishes, has_error, told
 from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Finding, Severity
-from oxpushctl.config.own import ADMIN_LISTEN, INTAKE_LISTEN, TLS_CERTIFICATE
+from oxpushctl.config.own import ADMIN_LISTEN, INTAKE_LISTEN, PUBLIC_LISTEN, TLS_CERTIFICATE
 from oxpushctl.config.property import Property
 from oxpushctl.errors import ConfigurationError
 from oxpushctl.look_up import Found, looked_up
@@ -51,6 +51,7 @@ async def check_ports(configuration: Configuration, wishes: Wishes) -> list[Find
     rows: dict[Address, Property[object]] = {}
     for row, texts in (
         (INTAKE_LISTEN, configuration.settings[INTAKE_LISTEN]),
+        (PUBLIC_LISTEN, configuration.settings[PUBLIC_LISTEN] or ()),
         (ADMIN_LISTEN, configuration.admin_listen),
     ):
         for address in () if has_error(configuration, row) else _addresses(texts):

@@ -33,6 +33,7 @@ _PROPERTIES = {
 # what Dovecot's requests carry
 com.openexchange.rest.services.basic-auth.login=dovecot
 com.openexchange.rest.services.basic-auth.password=sesame
+com.openexchange.server.knownProxies=127.0.0.1
 """,
     "mail-push.properties": f"""\
 com.openexchange.push.allowPermanentPush=true
@@ -84,6 +85,13 @@ com.openexchange.pns.mobile.api.facade.apn.sound.filename=default
     "oxpushctl.properties": f"""\
 ! our own
 oxpushctl.intake.listen=127.0.0.1:8019
+oxpushctl.public.listen=127.0.0.1:8443
+oxpushctl.sessions.idle=1h
+oxpushctl.sessions.maxAge=7d
+oxpushctl.users.autoCreate=false
+oxpushctl.admin.listen=127.0.0.1:8020
+oxpushctl.admin.login=admin
+oxpushctl.admin.password.file=secrets/passcrypt
 oxpushctl.outbox=memory
 oxpushctl.push.maxAge=4h
 oxpushctl.push.content=subject
@@ -133,7 +141,8 @@ _FACADE_CLIENTS = {"pns-mobile-api-facade-clients.yml": f"{OWN}:\n  enabled: tru
 
 def write_of_7(etc: Path) -> dict[str, str]:
     """Write a configuration of OX 7.x that nothing is to be said against; return its text files."""
-    return _written(etc, _OPTIONS_OF_7)
+    redis = "oxpushctl.credentials.url=redis://127.0.0.1:6379/0\n"
+    return _written(etc, {**_OPTIONS_OF_7, "redis.properties": redis})
 
 
 def write_of_8(etc: Path) -> dict[str, str]:

@@ -19,7 +19,6 @@ _NO_FOLDER = {
     "OXP006": "is about environment variables: test_secrets",
     "OXP313": "is a part's: tests/web/test_server",
     "OXP314": "is about the state folder: test_state",
-    "OXP315": "is said about an empty folder, which is what all others are compared with: test_rules",
     "OXP331": "is about modes of files, which a checkout does not keep: test_permissions",
 }
 

@@ -233,41 +233,6 @@ def test_client_to_be_allowed(tmp_path: Path) -> None:
     assert line.value == f'"USM-EAS*", "{folders.CLIENT}*"'
 
 
-@pytest.mark.parametrize(
-    ("target", "expected"),
-    [
-        pytest.param(Target(USER), "registration.subscription", id="no device"),
-        pytest.param(Target(USER, subscribed=frozenset({folders.CLIENT})), "dovecot", id="a device"),
-        pytest.param(Target(USER, subscribed=frozenset({"web"})), "registration.allowedClients", id="not allowed"),
-        pytest.param(Target(USER, subscribed=frozenset({"web", folders.CLIENT})), "dovecot", id="one that is allowed"),
-        pytest.param(
-            Target(USER, folders.CLIENT, frozenset({"USM-EAS"})), "registration.subscription", id="another client's"
-        ),
-        pytest.param(
-            Target(USER, others=frozenset({folders.CLIENT})),
-            "registration.subscription",
-            id="expired, or other topics",
-        ),
-    ],
-)
-def test_user(tmp_path: Path, target: Target, expected: str) -> None:
-    """A user is registered by a live device of an allowed client that subscribed to new mail."""
-    assert expected == outcome_of(flow_of(tmp_path, SERVER | MASTER, target))
-
-
-def test_device_that_expired(tmp_path: Path) -> None:
-    """It is named, so that nobody wonders where it is."""
-    steps = steps_of(flow_of(tmp_path, {}, Target(USER, others=frozenset({folders.CLIENT}))))
-    assert steps["registration.subscription"].note == f"expired, or for other topics: {folders.CLIENT}"
-
-
-def test_password_of_one_user(tmp_path: Path) -> None:
-    """Whether one is kept is not known to this version, which is said."""
-    target = Target(USER, subscribed=frozenset({folders.CLIENT}))
-    step = steps_of(flow_of(tmp_path, SERVER | KEPT, target))["dovecot.login"]
-    assert step.note == "whether the user's password is kept is not evaluated in this version"
-
-
 def test_value_with_an_error(tmp_path: Path) -> None:
     """The default decides; that something else is set is said, and that nothing starts with it."""
     flow = flow_of(tmp_path, SERVER | MASTER | {f"{PUSH}allowPermanentPush": "ja"})

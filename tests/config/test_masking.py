@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from oxpushctl.config import render, show
-from oxpushctl.config.own import FCM_ENDPOINT, INTAKE_LISTEN
+from oxpushctl.config.own import CREDENTIALS_URL, FCM_ENDPOINT, INTAKE_LISTEN
 from oxpushctl.config.text import SET, masked
 from tests.config import folders
 
@@ -86,6 +86,24 @@ def test_a_secret_may_be_continued(tmp_path: Path) -> None:
 def test_masked(text: str, shown: str) -> None:
     """Only what looks like a URL can bring a login or query along."""
     assert masked(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://redis.example.com:6379/0", "redis://redis.example.com:6379/0"),
+        ("rediss://ox:sesame@redis.example.com:6379/0", "# {key}=rediss://ox:(set)@redis.example.com:6379/0"),
+        ("redis://:sesame@redis.example.com", "# {key}=redis://:(set)@redis.example.com"),
+        ("redis://redis.example.com?password=sesame", "# {key}=(set)"),
+        ("redis://sesame@redis.example.com", "# {key}=(set)"),
+    ],
+)
+def test_the_url_of_redis(tmp_path: Path, url: str, shown: str) -> None:
+    """All but its password is shown where that is sure to be all, as of a database's."""
+    written = _written(tmp_path, f"{CREDENTIALS_URL.key}={url}\n")
+    line = shown.format(key=CREDENTIALS_URL.key)
+    assert (line if line.startswith("#") else f"{CREDENTIALS_URL.key}={line}") in written.splitlines()
+    assert "sesame" not in written
 
 
 def test_an_endpoint_without_login_is_fine(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ _SERVER = {_MAIL + "mailServer": "imaps://mail.example.com"}
 _GLOBAL = {_MAIL + "passwordSource": "global", _MAIL + "masterPassword": "sesame"}
 _PASSCRYPT = {_PUSH + "credstorage.passcrypt": "sesame"}
 _REGISTRATION = "oxpushctl.dovecot.registration"
-_KEPT = {_PUSH + "credstorage.enabled": "true", _REGISTRATION: "both"} | _PASSCRYPT
+_IN_MEMORY = {_PUSH + "credstorage.enabled": "true", _REGISTRATION: "both"} | _PASSCRYPT
+_KEPT = _IN_MEMORY | {_PUSH + "credstorage.rdb": "true"}
 _WITH_DOVEADM = {
     _DOVEADM + "enabled": "true",
     _DOVEADM + "apiSecret": "sesame",
@@ -71,7 +72,6 @@ def test_an_empty_folder(tmp_path: Path) -> None:
         pytest.param(_GLOBAL | {"oxpushctl.imap.masterUser": "push", _MAIL + "authProxyDelimiter": "*"}, id="master"),
         pytest.param({_MAIL + "authType": "xoauth2"} | _WITH_DOVEADM, id="tokens and doveadm"),
         pytest.param(_WITH_DOVEADM | {_PUSH + "dovecot.preferDoveadmForMetadata": "true"}, id="doveadm preferred"),
-        pytest.param(_KEPT | {_PUSH + "credstorage.rdb": "true"}, id="kept in the database"),
         pytest.param({"oxpushctl.dovecot.registration": "plain"}, id="plain by choice"),
         pytest.param({_PUSH + "imapidle.folder": "Archive", _PUSH + "imapidle.accountId": "2"}, id="idle not enabled"),
         pytest.param(_IDLE | {_PUSH + "imapidle.folder": "Inbox"}, id="INBOX in any case"),
@@ -234,24 +234,7 @@ def test_a_client_that_is_not_listed(tmp_path: Path, listed: str, codes: set[str
     assert told == codes
 
 
-@pytest.mark.parametrize(("address", "codes"), [("127.0.0.1:8019", {"OXP334"}), ("unix:/run/oxpushctl.sock", set())])
-def test_one_address_for_intake_and_commands(tmp_path: Path, address: str, codes: set[str]) -> None:
-    """One address may serve both; but for what commands reach at a port nobody has to log in."""
-    assert _told(tmp_path, {"oxpushctl.intake.listen": address, "oxpushctl.admin.listen": address}) == codes
-
-
-@pytest.mark.parametrize(
-    ("address", "is_refused"),
-    [("0.0.0.0:8020", True), ("[::]:8020", True), ("push.example.com:8020", True), ("localhost:8020", False)],
-)
-def test_an_admin_address_that_others_reach(tmp_path: Path, address: str, is_refused: bool) -> None:
-    """Nothing asks for a login there, so only this machine's users may come that way, and that is told."""
-    configuration = folders.read(tmp_path, overrides=(f"oxpushctl.admin.listen={address}",))
-    assert [found.code for found in configuration.engine_errors] == ["OXP334"] * is_refused
-    assert "OXP334" in folders.codes(configuration)
-
-
-@pytest.mark.parametrize("key", ["public.listen", "cluster.url", "credentials.url", "push.burst", "users.autoCreate"])
+@pytest.mark.parametrize("key", ["catchup.max", "cluster.url", "imapidle.maxSessions", "push.burst", "outbox.path"])
 def test_a_key_of_a_later_version(tmp_path: Path, key: str) -> None:
     """It is not known here, and no other key is meant by it."""
     [found] = (

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv6Address, ip_network
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from oxpushctl.config import properties_file, writing
-from oxpushctl.config.property import DURATION, PATTERNS, Property
+from oxpushctl.config.property import DURATION, NETWORKS, PATTERNS, Property
 from oxpushctl.config.table import TABLE
 
 _TEXTS = st.text(max_size=20)  # which leaves lone surrogates out
@@ -49,6 +51,17 @@ def test_any_duration(number: int, unit: str) -> None:
     assert DURATION.parse(written) == parsed
     larger = [size for other, size in _UNIT_MS.items() if size > _UNIT_MS[written.lstrip("0123456789")]]
     assert number == 0 or all(number * _UNIT_MS[unit] % size for size in larger)
+
+
+@given(st.lists(st.ip_addresses(network="10.0.0.0/8") | st.ip_addresses(v=6)))
+def test_any_networks(addresses: list[IPv4Address | IPv6Address]) -> None:
+    """An address is the network of itself alone."""
+    row = Property("key", NETWORKS, (), "a.properties", "Networks.")
+    networks = tuple(ip_network(address) for address in addresses)
+
+    text = writing.value(row, networks)
+
+    assert NETWORKS.parse(text) == networks
 
 
 @given(st.lists(st.from_regex(r"[a-z*?.-]{1,9}", fullmatch=True)))

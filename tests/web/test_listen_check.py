@@ -55,7 +55,10 @@ def open_folder() -> Iterator[Path]:
 
 def configured(etc: Path, intake_at: str, admin_at: str | None = None, more: str = "") -> Configuration:
     text = f"oxpushctl.intake.listen={intake_at}\n{more}"
-    text += f"oxpushctl.admin.listen={admin_at}\n" if admin_at else ""
+    if admin_at:
+        text += f"oxpushctl.admin.listen={admin_at}\n"
+    if admin_at and not admin_at.startswith("unix:"):
+        text += "oxpushctl.admin.login=admin\noxpushctl.admin.password=sesame\n"
     return folders.read(etc, {"oxpushctl.properties": text}, environ={"STATE_DIRECTORY": str(etc / "state")})
 
 
@@ -89,6 +92,17 @@ async def test_another_program_listens(tmp_path: Path) -> None:
     assert (finding.code, finding.key, finding.line) == ("OXP701", "oxpushctl.intake.listen", 1)
     assert finding.message == f"127.0.0.1:{port} is in use by another program"
     assert f"`ss -ltnp 'sport = :{port}'` as root" in finding.hint
+
+
+async def test_another_program_listens_at_the_public_address(tmp_path: Path) -> None:
+    """What mail apps reach is looked at as well; where Dovecot comes to the same address that is told once."""
+    with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as shared:
+        at, also_at = (f"127.0.0.1:{each.getsockname()[1]}" for each in (taken, shared))
+        findings = await found(configured(tmp_path, also_at, more=f"oxpushctl.public.listen={also_at}, {at}\n"))
+    assert [(each.code, each.key, each.message.partition(" ")[0]) for each in findings] == [
+        ("OXP701", "oxpushctl.intake.listen", also_at),
+        ("OXP701", "oxpushctl.public.listen", at),
+    ]
 
 
 async def test_another_program_listens_at_every_address(tmp_path: Path) -> None:

@@ -89,7 +89,8 @@ CODES: tuple[Code, ...] = (
         "OXP315",
         "No mail server",
         "com.openexchange.mail.mailServer names the IMAP server at which push users are registered and listened for: "
-        "imaps://mail.example.com. Without it nobody is logged in for; Dovecot's notify requests work all the same.",
+        "imaps://mail.example.com. It judges the passwords of whoever logs in at oxpushctl.public.listen, too. Without "
+        "it nobody can; Dovecot's notify requests work all the same.",
     ),
     Code(
         "OXP316",
@@ -143,16 +144,21 @@ CODES: tuple[Code, ...] = (
         "OXP323",
         "Passwords where only tokens are taken",
         "With com.openexchange.mail.authType=xoauth2 or oauthbearer the mail server takes tokens, which live sessions "
-        "have and permanent listeners do not. Neither kept passwords nor a master password help; Dovecot can be told "
-        "of push users over doveadm instead (com.openexchange.dovecot.doveadm.enabled).",
+        "have and permanent listeners do not. Neither kept passwords nor a master password help, and nobody logs in at "
+        "oxpushctl.public.listen with one; Dovecot can be told of push users over doveadm instead "
+        "(com.openexchange.dovecot.doveadm.enabled).",
     ),
     Code(
         "OXP324",
         "A setting that another one leaves without use",
         "The master password and master user belong to com.openexchange.mail.passwordSource=global, "
-        "com.openexchange.mail.authProxyDelimiter to oxpushctl.imap.masterUser, and "
-        "com.openexchange.push.credstorage.rdb to com.openexchange.push.credstorage.enabled=true. Most likely the "
-        "other line is missing.",
+        "com.openexchange.mail.authProxyDelimiter to oxpushctl.imap.masterUser, "
+        "com.openexchange.push.credstorage.rdb to com.openexchange.push.credstorage.enabled=true, and "
+        "oxpushctl.credentials.url to that with com.openexchange.push.credstorage.rdb=false. "
+        "com.openexchange.server.knownProxies, oxpushctl.sessions and oxpushctl.users.autoCreate are about those who "
+        "come to oxpushctl.public.listen, oxpushctl.users.context about users that autoCreate makes, and "
+        "oxpushctl.admin.login about those who come to a port of oxpushctl.admin.listen. Most likely the other line is "
+        "missing.",
     ),
     Code(
         "OXP325",
@@ -170,9 +176,12 @@ CODES: tuple[Code, ...] = (
     Code(
         "OXP327",
         "Plain HTTP across the network",
-        "Requests to the notify endpoint carry a password, and the sender and subject of every mail; requests to "
-        "doveadm carry its secret. On an address that other machines reach, give the endpoint a certificate "
-        "(oxpushctl.tls.certificate; Dovecot's driver knows https from 2.3 on), or keep that network to these servers.",
+        "Requests to the notify endpoint carry a password, and the sender and subject of every mail; those of mail "
+        "apps at oxpushctl.public.listen their users' passwords; those of commands at a port of oxpushctl.admin.listen "
+        "its password; requests to doveadm carry its secret, and those to the Redis of oxpushctl.credentials.url its "
+        "login. On an address that other machines reach, give the engine a certificate (oxpushctl.tls.certificate; "
+        "Dovecot's driver knows https from 2.3 on), put a proxy that has one before it "
+        "(com.openexchange.server.knownProxies), or keep that network to these servers. To Redis TLS is rediss://.",
     ),
     Code(
         "OXP328",
@@ -218,10 +227,11 @@ CODES: tuple[Code, ...] = (
     ),
     Code(
         "OXP334",
-        "An admin address without protection",
-        "What answers at oxpushctl.admin.listen asks for no login in this version. A socket is protected by its mode; "
-        "a TCP address is open to every user of this machine, and one that is not the loopback's to other machines, "
-        "which is refused.",
+        "An admin port without a login",
+        "What answers at oxpushctl.admin.listen may read and change what the engine keeps. A socket is protected by "
+        "its mode. A TCP address is open to every user of this machine, if not of others, so requests to it have to "
+        "carry oxpushctl.admin.login and oxpushctl.admin.password: set both, the password in a file that only the "
+        "service may read (oxpushctl.admin.password.file). Without them nothing starts.",
     ),
     Code(
         "OXP335",
@@ -236,5 +246,51 @@ CODES: tuple[Code, ...] = (
         "This is the configuration of a middleware, and oxpushctl.database.url is not set: subscriptions, "
         "registrations and users are those of a SQLite file in the state folder, which begins empty. To go on with the "
         "middleware's devices name its database: mysql://LOGIN:PASSWORD@HOST/SCHEMA.",
+    ),
+    Code(
+        "OXP337",
+        "Half of an admin login",
+        "oxpushctl.admin.login and oxpushctl.admin.password belong together. An empty password is none.",
+    ),
+    Code(
+        "OXP338",
+        "Strangers at the admin address",
+        "What commands use must not be reached by whoever has a mail app, so oxpushctl.public.listen and "
+        "oxpushctl.admin.listen may not share an address. Each may share one with oxpushctl.intake.listen.",
+    ),
+    Code(
+        "OXP339",
+        "Everybody is a proxy",
+        "Whoever stands in com.openexchange.server.knownProxies is believed when it names the address of a mail app "
+        "(X-Forwarded-For). With 0.0.0.0/0 or ::/0 that is everybody: who guesses passwords takes another address for "
+        "each, and is never slowed down. Name the addresses that your proxies connect from.",
+    ),
+    Code(
+        "OXP340",
+        "Sessions that end otherwise than it says",
+        "A session ends when no request used it for oxpushctl.sessions.idle, and oxpushctl.sessions.maxAge after the "
+        "log-in at the latest. An idle time that is longer than that never ends one, and with 0 no session is of use.",
+    ),
+    Code(
+        "OXP341",
+        "Passwords that are kept until the engine stops",
+        "With com.openexchange.push.credstorage.rdb=false and without oxpushctl.credentials.url kept passwords are in "
+        "the engine's memory, and nowhere on a disk. When it stops they are gone; the app of each user has to log in "
+        "and subscribe again, or `oxpushctl credentials set` or `import` brings them back.",
+    ),
+    Code(
+        "OXP342",
+        "Storage for passwords that nobody needs",
+        "com.openexchange.push.credstorage.enabled is true, but something else opens the mailboxes: the master "
+        "password (com.openexchange.mail.passwordSource=global), or Dovecot is told of push users over doveadm "
+        "(com.openexchange.push.dovecot.preferDoveadmForMetadata), which needs none. Then no user's password is kept. "
+        "That is as it should be; false says the same.",
+    ),
+    Code(
+        "OXP343",
+        "A proxy that is not known",
+        "oxpushctl.public.listen is an address of this machine only, so a proxy on it brings the apps, and they all "
+        "come from its address. Where that does not stand in com.openexchange.server.knownProxies, what it says about "
+        "them (X-Forwarded-For) is not believed, and one user's wrong passwords slow down the log-ins of all.",
     ),
 )

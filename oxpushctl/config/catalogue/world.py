@@ -110,4 +110,28 @@ CODES: tuple[Code, ...] = (
         "Credentials that the provider accepts",
         "--probe-providers pushed to a device that nobody has, and the provider had nothing else against it.",
     ),
+    Code(
+        "OXP731",
+        "A Redis that cannot be asked",
+        "The Redis of oxpushctl.credentials.url keeps the mail passwords, and did not answer, or said that it cannot "
+        "now: it is loading, full, or busy with a script. Until it answers no mailbox is opened with a "
+        "kept password, and none is kept. With rediss:// its certificate is verified, against this "
+        "system's authorities and those of oxpushctl.tls.ca, for the very host in the URL.",
+    ),
+    Code(
+        "OXP732",
+        "A Redis that refuses",
+        "The Redis of oxpushctl.credentials.url did not take the login and password in the URL, lets the login not do "
+        "what is needed, has no such database, or holds another program's data under our names. A login that may do "
+        "no more than it must: `ACL SETUSER push on >PASSWORD ~{oxpushctl:credentials}:* +eval +hget +hmget +hset "
+        "+hdel +del +zadd +zrem +zrangebylex`. Of a Redis cluster, name the node that has the slot of these keys.",
+    ),
+    Code(
+        "OXP733",
+        "A Redis that writes passwords to disk",
+        "com.openexchange.push.credstorage.rdb is false so that kept passwords are in memory only, and gone with it. "
+        "The Redis of oxpushctl.credentials.url writes snapshots (save) or every change (appendonly) to its disk, "
+        'where they, encrypted, also come into its backups. Its redis.conf switches that off: `save ""` and '
+        "`appendonly no`. Where they may be on a disk, com.openexchange.push.credstorage.rdb=true needs no Redis.",
+    ),
 )

@@ -107,7 +107,8 @@ def evaluate(configuration: Configuration, target: Target | None = None) -> Flow
     if any(step.is_no for step in steps):
         return Flow(target, steps, None, by_hand=by_hand(configuration), engine_errors=errors)
     serving = next(step for step in steps[-1].steps if step.name == serving_of(steps[-1].steps))
-    return Flow(target, steps, serving.name, cautions(serving), engine_errors=errors)
+    against = tuple(step.caution for step in steps if step.caution)
+    return Flow(target, steps, serving.name, (*against, *cautions(serving)), engine_errors=errors)
 
 
 def as_object(flow: Flow) -> FlowObject:

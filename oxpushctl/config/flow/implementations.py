@@ -29,8 +29,8 @@ def implementation(configuration: Configuration, target: Target) -> Step:
     serving = serving_of(steps)
     by_progress = sorted(steps, key=lambda step: step.progress, reverse=True)
     furthest = by_progress[0]
-    # Where no setting of ours helps dovecot, another implementation is not what was meant.
-    cures = [furthest] if furthest.name == "dovecot" else by_progress
+    # Where no setting of ours helps dovecot, or one user, another implementation is not what was meant.
+    cures = [furthest] if furthest.name == "dovecot" or target.is_password_kept is False else by_progress
     return Step(
         "implementation",
         "Does an implementation serve?",

@@ -24,10 +24,12 @@ from oxpushctl.config.mailboxes import (
 from oxpushctl.config.own import REGISTRATION
 from oxpushctl.config.properties import AUTH_TYPE, MAIL_SERVER_URL, MASTER_PASSWORD, PASSCRYPT, PASSWORD_SOURCE
 from oxpushctl.config.property import Property
+from oxpushctl.model import PushUser
 from oxpushctl.registration import BOTH, SIGNED
 
 _CASCADED: tuple[Property[object], ...] = (MAIL_SERVER_URL, PASSWORD_SOURCE, MASTER_PASSWORD, AUTH_TYPE)
-_NOT_EVALUATED = "whether the user's password is kept is not evaluated in this version"
+_NOT_KEPT = "no password of the user is kept"
+_NOT_KNOWN = "whether the user's password is kept is not known: what keeps passwords does not answer"
 _UNSIGNED = (
     "no push arrives: this version writes no signed registrations, and does not believe the plain ones that the "
     "middleware writes"
@@ -48,6 +50,8 @@ def registering(configuration: Configuration, target: Target) -> Step:
     asked = ways if ways[0].is_no else ways[:1]
     is_over_imap = asked[-1].name == _LOG_IN or asked[-1].is_no
     obstacles = world.against_registering(configuration, is_over_imap=is_over_imap)
+    # What one user lacks is for nobody to set.
+    lacking = next((way.advice for way in asked if way.is_no and way.detail == _NOT_KEPT), "")
     return Step(
         "dovecot.registration",
         "Can dovecot register mailboxes?",
@@ -55,8 +59,8 @@ def registering(configuration: Configuration, target: Target) -> Step:
         detail=f"see {obstacles}" if obstacles else "",
         note=world.about_registering(configuration, is_over_imap=is_over_imap),
         caution=_not_believed(configuration),
-        advice=f"{_MEND_DOVECOT}: see {obstacles}." if obstacles else "",
-        remedies=tuple(remedy for way in asked for remedy in way.remedies),
+        advice=f"{_MEND_DOVECOT}: see {obstacles}." if obstacles else lacking,
+        remedies=() if lacking else tuple(remedy for way in asked for remedy in way.remedies),
         steps=tuple(asked),
         is_choice=True,
     )
@@ -73,17 +77,28 @@ def log_in(configuration: Configuration, target: Target, name: str, question: st
         deciding = (MAIL_SERVER_URL,) if is_opened else (MAIL_SERVER_URL, *deciding)
     if not settings[MAIL_SERVER_URL] or not is_opened:
         return Step(name, question, Answer.NO, _facts(configuration, deciding), remedies=_remedies(configuration))
+    facts = _facts(configuration, (MAIL_SERVER_URL, *deciding))
     is_master = is_master_wanted(settings)
-    kept = _NOT_EVALUATED if target.user and not is_master else ""
+    kept = ""
+    if target.user is not None and not is_master:
+        if target.is_password_kept is False:
+            return Step(name, question, Answer.NO, facts, _NOT_KEPT, advice=_keep(target.user))
+        kept = "" if target.is_password_kept else _NOT_KNOWN
     answers = world.about_log_in(configuration, is_for_idle=name != _LOG_IN)
     return Step(
         name,
         question,
         Answer.YES,
-        _facts(configuration, (MAIL_SERVER_URL, *deciding)),
+        facts,
         "with the master password" if is_master else "with the user's kept password",
         "; ".join(filter(None, (kept, answers))),
     )
+
+
+def _keep(user: PushUser) -> str:
+    """Say how a user's password comes to be kept."""
+    by_hand = f"oxpushctl credentials set -c {user.context} -u {user.user} --login LOGIN"
+    return f"The user's password has to be kept: the app logs in and subscribes again, or {by_hand} takes it."
 
 
 def is_signature_wanted(configuration: Configuration) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from oxpushctl.config import table, writing
@@ -13,21 +15,23 @@ from oxpushctl.config.properties import ALLOWED_CLIENTS
 from oxpushctl.model import NEW_MAIL, PushUser
 
 _ADMITTED = f"the middleware's 8.x also admits a client that subscribed to {NEW_MAIL}; oxpushctl goes by the list alone"
-_REGISTRATIONS = "devices are looked at; what stands in the table registeredPush is not evaluated in this version"
+_NO_DEVICE = f"no push arrives: no device of the user has subscribed to {NEW_MAIL}"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """Whom the flow is about, where it is not the node alone.
 
-    ``subscribed`` are the user's clients with a live subscription to new mail, ``others`` those of the user's further
-    devices.
+    ``registered`` are the user's clients in the table registeredPush, ``subscribed`` those with a live subscription to
+    new mail, ``others`` those of the user's further devices. ``is_password_kept`` is ``None`` where that is not known.
     """
 
     user: PushUser | None = None
     client: str | None = None
     subscribed: frozenset[str] = frozenset()
     others: frozenset[str] = frozenset()
+    registered: frozenset[str] = frozenset()
+    is_password_kept: bool | None = None
 
     def __str__(self) -> str:
         if self.user is None:
@@ -37,18 +41,40 @@ class Target:
 
 
 def registration(configuration: Configuration, target: Target) -> Step:
-    """Ask whether a client may register its users; for a user, whether one has."""
+    """Ask whether a client may register its users; for a user, whether one of those has.
+
+    A device registers its user when it subscribes, but a registration may be there without one: by hand, or from the
+    middleware. Each that stands in the table counts while its client is allowed.
+    """
     if target.user is None:
         return _allowed(configuration, target, "registration")
-    allowed, device = _allowed(configuration, target, "registration.allowedClients"), _device(target)
+    patterns = configuration.settings[ALLOWED_CLIENTS]
+    registered = sorted(each for each in target.registered if target.client in (None, each))
+    counted = [client for client in registered if is_allowed(client, patterns)]
+    allowed, device = _allowed(configuration, target, "registration.allowedClients"), _device(target, counted)
     return Step(
         "registration",
         f"Is user {target.user.user} of context {target.user.context} registered for new mail?",
-        answered(not allowed.is_no and not device.is_no),
-        note=_REGISTRATIONS,
-        advice=device.advice,
+        answered(bool(counted)),
+        detail="" if target.client else ", ".join(counted),
+        caution=_NO_DEVICE if counted and device.is_no else "",
+        advice="" if counted else _advice(target, device, registered),
         remedies=allowed.remedies,  # no setting makes a device subscribe
         steps=(allowed, device),
+    )
+
+
+def _advice(target: Target, device: Step, registered: Sequence[str]) -> str:
+    """Say what registers a user, besides allowing the client; nothing where that alone does."""
+    if device.is_no:
+        return "" if registered else device.advice
+    waiting = sorted(target.subscribed.difference(registered) if target.client is None else {target.client})
+    if target.user is None or not set(waiting).difference(registered):
+        return ""
+    by_hand = f"registrations add -c {target.user.context} -u {target.user.user} -i {shlex.quote(waiting[0])}"
+    return (
+        "A device has subscribed, but the user is not registered, as when the client was not allowed at that time. "
+        f"The app has to subscribe again; oxpushctl {by_hand} does so by hand."
     )
 
 
@@ -56,7 +82,7 @@ def _allowed(configuration: Configuration, target: Target, name: str) -> Step:
     decided_by = (fact(configuration, ALLOWED_CLIENTS),)
     patterns = configuration.settings[ALLOWED_CLIENTS]
     configured = _configured(configuration)
-    asked = [target.client] if target.client else sorted(target.subscribed or configured)
+    asked = [target.client] if target.client else sorted(target.registered | target.subscribed or configured)
     allowed = [client for client in asked if is_allowed(client, patterns)]
     refused = [client for client in asked if client not in allowed]
     question = f"May {target.client or 'a client'} register its users?"
@@ -78,7 +104,7 @@ def _allowed(configuration: Configuration, target: Target, name: str) -> Step:
     return Step(name, question, Answer.YES, decided_by, detail, "; ".join(notes))
 
 
-def _device(target: Target) -> Step:
+def _device(target: Target, counted: Sequence[str]) -> Step:
     subscribed = sorted(client for client in target.subscribed if target.client in (None, client))
     others = sorted(client for client in target.others - target.subscribed if target.client in (None, client))
     question = f"Has a device of the user subscribed to {NEW_MAIL}{f' with {target.client}' if target.client else ''}?"
@@ -90,6 +116,7 @@ def _device(target: Target) -> Step:
         "registration.subscription",
         question,
         Answer.NO,
+        detail="registered by hand, or by the middleware" if counted else "",
         note=f"expired, or for other topics: {', '.join(others)}" if others else "",
         advice=f"The app has to subscribe to {NEW_MAIL}; oxpushctl subscriptions add does so by hand.",
     )

@@ -7,14 +7,17 @@ from itertools import chain
 from oxpushctl.config.check import Check
 from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Finding
-from oxpushctl.config.rules import clients, files, listeners, mail, network
+from oxpushctl.config.rules import clients, files, keeping, listeners, mail, network, public, unused
 
 _RULES: tuple[Check, ...] = (
     *network.RULES,
     *files.RULES,
+    *public.RULES,
     *mail.RULES,
+    *keeping.RULES,
     *listeners.RULES,
     *clients.RULES,
+    *unused.RULES,
 )
 
 

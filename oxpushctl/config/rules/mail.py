@@ -10,7 +10,6 @@ from oxpushctl.config.finding import Finding, Severity
 from oxpushctl.config.hosts import is_this_machine
 from oxpushctl.config.listening import (
     ALLOW_PERMANENT_PUSH,
-    CREDSTORAGE_RDB,
     DOVEADM_ENABLED,
     DOVECOT_ENABLED,
     IDLE_ENABLED,
@@ -25,9 +24,8 @@ from oxpushctl.config.mailboxes import (
     takes_passwords,
     wanted_password,
 )
-from oxpushctl.config.own import MASTER_USER, REGISTRATION
+from oxpushctl.config.own import PUBLIC_LISTEN, REGISTRATION
 from oxpushctl.config.properties import (
-    AUTH_PROXY_DELIMITER,
     AUTH_TYPE,
     CREDSTORAGE_ENABLED,
     MAIL_SERVER_URL,
@@ -46,6 +44,8 @@ def _mail_server(configuration: Configuration) -> Iterator[Finding]:
     if configuration.settings[MAIL_SERVER_URL] or has_error(configuration, MAIL_SERVER_URL):
         return
     message = "is not set: no mailbox is ever logged in to; Dovecot's notify requests work all the same"
+    if configuration.settings[PUBLIC_LISTEN]:
+        message = f"is not set: nobody can log in at {PUBLIC_LISTEN.key}"
     hint = "name the IMAP server, such as imaps://mail.example.com"
     yield told(configuration, Severity.WARNING, "OXP315", MAIL_SERVER_URL, message, hint)
 
@@ -127,13 +127,14 @@ def _tokens_only(configuration: Configuration) -> Iterator[Finding]:
         for row, is_used, written in (
             (PASSWORD_SOURCE, is_master_wanted(settings), "the master password"),
             (CREDSTORAGE_ENABLED, settings[CREDSTORAGE_ENABLED], "kept passwords"),
+            (PUBLIC_LISTEN, settings[PUBLIC_LISTEN], f"the passwords that are typed at {PUBLIC_LISTEN.key}"),
         )
         if is_used and not has_error(configuration, row)
     ]
     if useless:
-        message = (
-            f"is {settings[AUTH_TYPE]}: the mail server takes tokens of live sessions, not {' and '.join(useless)}"
-        )
+        *others, last = useless
+        unfit = f"{', '.join(others)} and {last}" if others else last
+        message = f"is {settings[AUTH_TYPE]}: the mail server takes tokens of live sessions, not {unfit}"
         is_usable = _is_doveadm_usable(configuration)
         hint = "" if is_usable else f"permanent listeners need doveadm: {_with_doveadm(settings)}"
         yield told(configuration, Severity.WARNING, "OXP323", AUTH_TYPE, message, hint)
@@ -154,20 +155,6 @@ def _doveadm(configuration: Configuration) -> Iterator[Finding]:
         yield told(configuration, Severity.WARNING, "OXP321", DOVEADM_ENABLED, message)
 
 
-def _without_effect(configuration: Configuration) -> Iterator[Finding]:
-    """What somebody set for a use that another setting rules out."""
-    settings = configuration.settings
-    is_master = is_master_wanted(settings)
-    for row, needed, is_used, wanted, severity in (
-        (MASTER_PASSWORD, PASSWORD_SOURCE, is_master, _MASTER_ON, Severity.INFO),
-        (MASTER_USER, PASSWORD_SOURCE, is_master, _MASTER_ON, Severity.WARNING),
-        (AUTH_PROXY_DELIMITER, MASTER_USER, settings[MASTER_USER], MASTER_USER.key, Severity.INFO),
-        (CREDSTORAGE_RDB, CREDSTORAGE_ENABLED, settings[CREDSTORAGE_ENABLED], _KEPT_ON, Severity.INFO),
-    ):
-        if settings[row] and not is_used and not has_error(configuration, needed):
-            yield told(configuration, severity, "OXP324", row, f"is of no use without {wanted}")
-
-
 RULES: tuple[Check, ...] = (
     _mail_server,
     _clear_text,
@@ -176,7 +163,6 @@ RULES: tuple[Check, ...] = (
     _nobody_logs_in,
     _tokens_only,
     _doveadm,
-    _without_effect,
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from oxpushctl.config.check import Check, has_error, told
 from oxpushctl.config.configuration import Configuration
@@ -11,15 +11,18 @@ from oxpushctl.config.hosts import host_of, is_this_machine
 from oxpushctl.config.listening import DOVEADM_ENABLED, DOVEADM_ENDPOINTS
 from oxpushctl.config.own import (
     ADMIN_LISTEN,
+    ADMIN_LOGIN,
+    ADMIN_PASSWORD,
     APNS_PRODUCTION,
     APNS_SANDBOX,
     ENDPOINTS,
     FCM_ENDPOINT,
     INTAKE_LISTEN,
+    PUBLIC_LISTEN,
     TLS_CERTIFICATE,
     TLS_KEY,
 )
-from oxpushctl.config.properties import DELAY_DURATION, MAX_DELAY_DURATION, REST_LOGIN, REST_PASSWORD
+from oxpushctl.config.properties import DELAY_DURATION, KNOWN_PROXIES, MAX_DELAY_DURATION, REST_LOGIN, REST_PASSWORD
 from oxpushctl.config.property import socket_path
 
 # Apple: https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns
@@ -49,29 +52,34 @@ def _admin_socket(configuration: Configuration) -> Iterator[Finding]:
         yield told(configuration, Severity.ERROR, "OXP314", ADMIN_LISTEN, message, "set it to another address")
 
 
-def _admin_for_others(configuration: Configuration) -> Iterator[Finding]:
-    """The socket is protected by its mode; a TCP address by nothing, before it can want a login."""
-    hosts = [(address, host_of(address)) for address in configuration.settings[ADMIN_LISTEN] or ()]
-    addresses = [(address, host) for address, host in hosts if host]
-    far = [address for address, host in addresses if not is_this_machine(host)]
-    hint = "use the default, a socket in the state folder"
-    if far:
-        message = f"serves everything without a login at {', '.join(far)}, which other machines reach"
-        yield told(configuration, Severity.ERROR, "OXP334", ADMIN_LISTEN, message, hint)
-    elif addresses:
-        near = ", ".join(address for address, _ in addresses)
-        message = f"serves everything without a login at {near}, which every user of this machine reaches"
-        yield told(configuration, Severity.WARNING, "OXP334", ADMIN_LISTEN, message, hint)
-
-
 def _plain_http(configuration: Configuration) -> Iterator[Finding]:
     settings = configuration.settings
-    has_tls = settings[TLS_CERTIFICATE] or settings[TLS_KEY] or has_error(configuration, TLS_CERTIFICATE, TLS_KEY)
-    far = [address for address in settings[INTAKE_LISTEN] if not is_this_machine(host_of(address))]
-    if far and not has_tls:
-        message = f"takes plain HTTP at {', '.join(far)}: password, senders and subjects cross the network readable"
-        hint = f"set {TLS_CERTIFICATE.key} and {TLS_KEY.key}, which Dovecot can use from 2.3 on"
+    if settings[TLS_CERTIFICATE] or settings[TLS_KEY] or has_error(configuration, TLS_CERTIFICATE, TLS_KEY):
+        return
+    pair = f"set {TLS_CERTIFICATE.key} and {TLS_KEY.key}"
+    if far := _reached_by_others(settings[INTAKE_LISTEN]):
+        message = f"takes plain HTTP at {far}: password, senders and subjects cross the network readable"
+        hint = f"{pair}, which Dovecot can use from 2.3 on"
         yield told(configuration, Severity.INFO, "OXP327", INTAKE_LISTEN, message, hint)
+    if far := _reached_by_others(settings[PUBLIC_LISTEN]):
+        message = f"takes plain HTTP at {far}: passwords and sessions cross the network readable"
+        # Whoever has proxies has TLS end there, and may keep what is between to itself.
+        is_proxied = bool(settings[KNOWN_PROXIES])
+        severity = Severity.INFO if is_proxied else Severity.WARNING
+        hint = pair if is_proxied else f"{pair}, or listen on this machine only, behind a proxy that has them"
+        yield told(configuration, severity, "OXP327", PUBLIC_LISTEN, message, hint)
+    if (far := _reached_by_others(settings[ADMIN_LISTEN])) and settings[ADMIN_LOGIN] and settings[ADMIN_PASSWORD]:
+        message = f"takes plain HTTP at {far}: the password that commands send crosses the network readable"
+        yield told(configuration, Severity.WARNING, "OXP327", ADMIN_LISTEN, message, pair)
+
+
+def _reached_by_others(addresses: Sequence[str] | None) -> str:
+    """Name the addresses that other machines reach."""
+    return ", ".join(address for address in addresses or () if not is_this_machine(host_of(address)))
+
+
+def _plain_requests(configuration: Configuration) -> Iterator[Finding]:
+    settings = configuration.settings
     for url in settings[DOVEADM_ENDPOINTS] if settings[DOVEADM_ENABLED] else ():
         if url.startswith("http:") and not is_this_machine(host_of(url)):
             message = f"uses plain HTTP to {host_of(url)}: the secret crosses the network readable"
@@ -101,4 +109,4 @@ def _delays(configuration: Configuration) -> Iterator[Finding]:
         yield told(configuration, Severity.ERROR, "OXP308", row, message)
 
 
-RULES: tuple[Check, ...] = (_rest_credentials, _admin_socket, _admin_for_others, _plain_http, _endpoints, _delays)
+RULES: tuple[Check, ...] = (_rest_credentials, _admin_socket, _plain_http, _plain_requests, _endpoints, _delays)
