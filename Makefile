@@ -6,7 +6,7 @@
 PYTHON = python3
 PYTEST_ARGS =
 
-DEBIAN_TEST_PACKAGES = dovecot-core dovecot-imapd dovecot-lmtpd mariadb-server postgresql nghttp2-server \
+DEBIAN_TEST_PACKAGES = dovecot-core dovecot-imapd dovecot-lmtpd mariadb-server postgresql redis-server nghttp2-server \
 	chromium curl nodejs npm zsh fish groff openjdk-17-jdk-headless
 
 PIP_INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input

@@ -6,9 +6,8 @@ import asyncio
 import gc
 import importlib
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
+from contextlib import aclosing
 
 import orjson
 
@@ -17,7 +16,9 @@ from oxpushctl.config import render, state, table
 from oxpushctl.config.clients.options import ApnsOptions, FcmOptions, switch_of, transport_of
 from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Severity
-from oxpushctl.config.own import INTAKE_LISTEN, PUSH_MAX_AGE
+from oxpushctl.config.heeded import is_heeded
+from oxpushctl.config.mailboxes import keeps_passwords
+from oxpushctl.config.own import INTAKE_LISTEN, PUBLIC_LISTEN, PUSH_MAX_AGE
 from oxpushctl.config.properties import DELAY_DURATION, MAX_DELAY_DURATION, SWITCHES
 from oxpushctl.config.property import Effect
 from oxpushctl.engine.buffer import Buffer
@@ -25,22 +26,31 @@ from oxpushctl.engine.clock import SystemClock
 from oxpushctl.engine.daemon import Daemon
 from oxpushctl.engine.delivery import Delivery
 from oxpushctl.engine.dispatcher import Dispatcher
+from oxpushctl.engine.housekeeping import LOOK_S, SWEEP_S, Housekeeping
 from oxpushctl.engine.outbox import MemoryOutbox
 from oxpushctl.engine.routes import Routes
-from oxpushctl.engine.sweep import sweep
+from oxpushctl.engine.successes import Successes
 from oxpushctl.engine.systemd import ServiceManager
-from oxpushctl.errors import ConfigurationError
+from oxpushctl.errors import ConfigurationError, NotReachable, TryLater
+from oxpushctl.interfaces import CredentialRows
+from oxpushctl.listeners.mail_server import mail_login
+from oxpushctl.listeners.mailboxes import Mailboxes, NoMailServer
 from oxpushctl.messages.facade import MobileApiFacade
-from oxpushctl.model import Outcome
-from oxpushctl.stores.sql.database import Database
-from oxpushctl.stores.sql.subscriptions import SqlSubscriptionStore
-from oxpushctl.stores.sql.users import SqlUserDirectory
+from oxpushctl.model import DirectoryEntry, Outcome
+from oxpushctl.storage import Storage, is_in_engine_memory, opened_storage
+from oxpushctl.stores.memory import MemoryCredentialRows
 from oxpushctl.transports import apns_verdicts, fcm_verdicts
 from oxpushctl.transports.apns import ApnsTransport
 from oxpushctl.transports.fcm import FcmTransport
-from oxpushctl.web import notify
+from oxpushctl.web import login, notify, pns
+from oxpushctl.web.admin import admin_routes
+from oxpushctl.web.auth import Credentials
+from oxpushctl.web.connections import Routes as WebRoutes
+from oxpushctl.web.login import LoginEndpoint
 from oxpushctl.web.notify import NotifyEndpoint
+from oxpushctl.web.pns import PnsEndpoint
 from oxpushctl.web.server import Server
+from oxpushctl.web.sessions import Sessions
 
 _log = log.get(__name__)
 
@@ -52,30 +62,6 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     except ImportError:
         return asyncio.new_event_loop
     return factory
-
-
-@dataclass(frozen=True, slots=True)
-class Stores:
-    """What outlives the process."""
-
-    database: Database
-    subscriptions: SqlSubscriptionStore
-    users: SqlUserDirectory
-
-
-@asynccontextmanager
-async def opened_stores(configuration: Configuration) -> AsyncIterator[Stores]:
-    """Open the stores, and close them at the end."""
-    database = open_database(configuration)
-    try:
-        yield Stores(database, SqlSubscriptionStore(database), SqlUserDirectory(database))
-    finally:
-        await database.aclose()
-
-
-def open_database(configuration: Configuration) -> Database:
-    """Return the configured database, or the one in the state folder."""
-    return Database.open(configuration.database_url)
 
 
 def make_routes(configuration: Configuration) -> Routes:
@@ -109,31 +95,71 @@ def simulated(transport: str, status: int, reason: str) -> Outcome:
 
 
 class Engine:
-    """The wired parts of one running node; ``reload`` swaps what a changed configuration changes."""
+    """The wired parts of one running node; ``reload`` swaps what a changed configuration changes.
 
-    def __init__(self, configuration: Configuration, stores: Stores) -> None:
+    ``memory`` are the rows of passwords that this engine keeps in its own memory, if it does.
+    """
+
+    def __init__(self, configuration: Configuration, storage: Storage, memory: CredentialRows | None) -> None:
         settings = configuration.settings
         clock = SystemClock()
         self._configuration = configuration
+        self._storage = storage
         self._closing: set[asyncio.Task[None]] = set()
         self.outbox = MemoryOutbox()
         self._buffer = Buffer(settings[DELAY_DURATION] / 1000, settings[MAX_DELAY_DURATION] / 1000)
-        self._delivery = Delivery(make_routes(configuration), stores.subscriptions, self.outbox, clock)
+        self.successes = Successes(storage.subscriptions, clock)
+        self._delivery = Delivery(make_routes(configuration), storage.subscriptions, self.outbox, clock, self.successes)
         self.dispatcher = Dispatcher(
             outbox=self.outbox,
             buffer=self._buffer,
-            subscriptions=stores.subscriptions,
+            subscriptions=storage.subscriptions,
             delivery=self._delivery,
             clock=clock,
             max_age_s=settings[PUSH_MAX_AGE],
         )
-        self._endpoint = NotifyEndpoint.from_settings(settings, self.dispatcher, stores.users, clock)
+        self._endpoint = NotifyEndpoint.from_settings(settings, self.dispatcher, storage.users, clock)
         notify_routes = {notify.PATH: dict.fromkeys(notify.METHODS, self._endpoint)}
         self.server = Server.from_settings(
             settings, settings[INTAKE_LISTEN], notify_routes, lambda: not self.outbox.is_full, clock, configuration.etc
         )
-        self.server.add(configuration.admin_listen, {})
+        self._sessions = Sessions.from_settings(settings, clock)
+        # Commands change what is in a database or Redis themselves, what is in our memory they cannot reach.
+        look_s = SWEEP_S if memory is None else LOOK_S
+        self.housekeeping = Housekeeping(storage.subscriptions, self._tidy, look_s=look_s)
+        self.server.add(
+            configuration.admin_listen,
+            admin_routes(memory, self.housekeeping.look),
+            credentials=Credentials.of_admin(settings),
+        )
+        self._add_public(clock)
         _tell_troubles(configuration)
+
+    async def _tidy(self) -> None:
+        """Forget passwords of nobody that is listened for, and of sessions that are over."""
+        self._sessions.sweep()
+        await self._storage.subscriptions.forget_unregistered()
+
+    def _add_public(self, clock: SystemClock) -> None:
+        """Serve what apps reach, where that is wanted."""
+        configuration, storage = self._configuration, self._storage
+        settings = configuration.settings
+        self._mailboxes = Mailboxes.from_settings(settings, configuration.etc, clock)
+        kept = storage.credentials if keeps_passwords(settings) else None
+
+        def mail_name(entry: DirectoryEntry) -> str:
+            return mail_login(entry, settings)
+
+        self._login = LoginEndpoint.from_settings(
+            settings, self._sessions, self._mailboxes or NoMailServer(), storage.users, kept, mail_name, clock
+        )
+        self._pns = PnsEndpoint(self._sessions, storage.subscriptions, kept, storage.users, clock)
+        routes: WebRoutes = {
+            **{path: dict.fromkeys(login.METHODS, self._login) for path in login.PATHS},
+            **{path: dict.fromkeys(pns.METHODS, self._pns) for path in pns.PATHS},
+        }
+        listen = settings[PUBLIC_LISTEN]
+        self.server.add(listen or (), routes, is_public=True)
 
     def reload(self, configuration: Configuration) -> None:
         """Take over what may change while running, and name what needs a restart.
@@ -149,6 +175,11 @@ class Engine:
         self._buffer.set_delays(settings[DELAY_DURATION] / 1000, settings[MAX_DELAY_DURATION] / 1000)
         self.dispatcher.max_age_s = settings[PUSH_MAX_AGE]
         self._endpoint.reload(settings)
+        self._login.reload(settings)
+        # Who opens the mailboxes may have changed, and with it whether anybody's password is kept.
+        self._login.credentials = self._pns.credentials = (
+            self._storage.credentials if keeps_passwords(settings) else None
+        )
         self._configuration = configuration
         _tell_troubles(configuration)
         for row in table.TABLE:
@@ -156,12 +187,18 @@ class Engine:
                 _log.warning("changed, needs a restart", key=row.key)
 
     async def aclose(self) -> None:
-        """Close the transports."""
+        """Close the transports, and the connections to the mail server."""
         await asyncio.gather(self._delivery.routes.aclose(), *self._closing)
+        if self._mailboxes is not None:
+            await self._mailboxes.aclose()
 
     def ready_line(self) -> str:
         """Return the line that says where a running engine is reached."""
-        listen = (("intake", self._configuration.settings[INTAKE_LISTEN]), ("admin", self._configuration.admin_listen))
+        listen = (
+            ("intake", self._configuration.settings[INTAKE_LISTEN]),
+            ("public", self._configuration.settings[PUBLIC_LISTEN] or ()),
+            ("admin", self._configuration.admin_listen),
+        )
         reached = [f"{name}={address}" for name, given in listen for address in self.server.addresses(given)]
         return " ".join(["ready", *reached])
 
@@ -169,10 +206,7 @@ class Engine:
 def _tell_troubles(configuration: Configuration) -> None:
     """Say loudly which clients cannot be served, or which file would have named them, and what else is amiss."""
     for finding in render.in_order(configuration.findings):
-        match = table.find(finding.key)
-        # What listeners would mind, this engine does not.
-        is_heeded = match is None or match.row.effect is Effect.ENGINE
-        if finding.severity is Severity.WARNING and is_heeded:
+        if finding.severity is Severity.WARNING and is_heeded(finding, configuration.settings):
             _log.warning("configuration", reason=render.line(finding))
     for finding in render.in_order(configuration.client_errors):
         _log.error(
@@ -211,11 +245,13 @@ async def serve(
 ) -> None:
     """Run the engine until a signal; ``read_again`` gives the configuration of a reload, or raises."""
     state.made(configuration.state)
-    async with opened_stores(configuration) as stores:
-        await stores.database.prepare()
-        for name in await stores.database.pending():
+    memory = MemoryCredentialRows() if is_in_engine_memory(configuration.settings) else None
+    async with opened_storage(configuration, memory=memory) as storage:
+        await storage.database.prepare()
+        for name in await storage.database.pending():
             _log.warning("oxpushctl database upgrade would add or widen", what=name)
-        engine = Engine(configuration, stores)
+        await _refuse_another_passphrase(storage)
+        engine = Engine(configuration, storage, memory)
 
         async def reload() -> None:
             engine.reload(await asyncio.to_thread(read_again))
@@ -229,13 +265,39 @@ async def serve(
             manager=ServiceManager(notify_socket),
         )
         _collect_seldom()
-        sweeping = asyncio.create_task(sweep(stores.subscriptions, SystemClock()))
+        async with aclosing(engine):
+            await _with_background(daemon.run(), engine.housekeeping.run(), engine.successes.run())
+            await engine.successes.write()
+
+
+async def _refuse_another_passphrase(storage: Storage) -> None:
+    """Raise ``ConfigurationError`` when passwords are kept under a passphrase that is not the configured one.
+
+    Who keeps them may be away: then it is looked at when they are first needed.
+    """
+    if storage.credentials is not None:
         try:
-            await daemon.run()
-        finally:
-            sweeping.cancel()
-            await asyncio.wait([sweeping])
-            await engine.aclose()
+            await storage.credentials.open()
+        except (NotReachable, TryLater) as error:
+            _log.warning("kept passwords cannot be reached", reason=str(error))
+
+
+async def _with_background(main: Coroutine[None, None, None], *others: Coroutine[None, None, None]) -> None:
+    """Run something to its end, and others that have none beside it."""
+    beside = [asyncio.create_task(_told_of_bugs(other)) for other in others]
+    try:
+        await main
+    finally:
+        for task in beside:
+            task.cancel()
+        await asyncio.wait(beside)
+
+
+async def _told_of_bugs(work: Coroutine[None, None, None]) -> None:
+    try:
+        await work
+    except Exception as error:  # noqa: BLE001  # a bug beside the straight path must not stop what runs well without it
+        _log.error("background work ended: bug", reason=f"{type(error).__name__}: {error}")
 
 
 def _collect_seldom() -> None:

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 from oxpushctl.config.check import Check, Wishes, WorldCheck
 from oxpushctl.config.configuration import Configuration
-from oxpushctl.stores.check import check_database
+from oxpushctl.stores.check import check_database, check_kept_passwords
 from oxpushctl.transports.check import check_clients
 from oxpushctl.web.tls import check_tls
 
-PART_CHECKS: tuple[Check, ...] = (check_clients, check_tls, check_database)
+PART_CHECKS: tuple[Check, ...] = (check_clients, check_tls, check_database, check_kept_passwords)
 
 
 def check_parts(configuration: Configuration) -> Configuration:
@@ -34,9 +34,10 @@ def _world_checks(wishes: Wishes) -> Sequence[WorldCheck]:
     checks: list[WorldCheck] = []
     if not wishes.is_offline:
         from oxpushctl.listeners.imap_check import check_mail_server  # noqa: PLC0415  # see above
+        from oxpushctl.stores.redis_check import check_redis  # noqa: PLC0415  # see above
         from oxpushctl.web.listen_check import check_ports  # noqa: PLC0415  # see above
 
-        checks += (check_ports, check_mail_server)
+        checks += (check_ports, check_mail_server, check_redis)
     if not wishes.is_offline or wishes.dovecot_config is not None:
         from oxpushctl.listeners.dovecot_check import check_dovecot  # noqa: PLC0415  # see above
 

@@ -5,6 +5,7 @@
     OxpushctlError              1   a bug when it reaches the top undressed
     ├── BadUsage                2   a command line that cannot be meant
     ├── BadData                65   input that cannot be used: a line of an import, a token, a date
+    │   └── Undecipherable     65   a kept password that the passphrase does not open, or that is damaged
     ├── MissingFile            66   no such file or folder
     ├── UnknownEntry           67   no such user, token or registration
     ├── NotReachable           69   engine, database or server does not answer
@@ -33,6 +34,10 @@ class BadData(OxpushctlError):
     """Input data that cannot be used."""
 
     exit_code = 65
+
+
+class Undecipherable(BadData):
+    """A kept password that the passphrase does not open, or that is damaged: never taken for a password."""
 
 
 class MissingFile(OxpushctlError):

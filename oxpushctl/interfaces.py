@@ -5,7 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from oxpushctl.model import DirectoryEntry, Entry, MailEvent, Message, Notification, Outcome, PushUser, Subscription
+from oxpushctl.model import (
+    Credential,
+    CredentialState,
+    DirectoryEntry,
+    Entry,
+    KeptCredential,
+    MailEvent,
+    Message,
+    Notification,
+    Origin,
+    Outcome,
+    PushUser,
+    Registration,
+    Removed,
+    Seals,
+    Subscription,
+)
 
 
 class Clock(Protocol):
@@ -62,8 +78,11 @@ class SubscriptionStore(Protocol):
     async def matching(self, users: Sequence[PushUser], topic: str) -> Mapping[PushUser, Sequence[Subscription]]:
         """Return the live subscriptions of many users to a topic, in one query."""
 
-    async def subscribe(self, subscription: Subscription) -> None:
-        """Store a wish; a token belongs to the newest user that brings it."""
+    async def subscribe(self, subscription: Subscription) -> bool:
+        """Store a wish; a token belongs to the newest user that brings it.
+
+        Return whether the user is now listened for on behalf of the client: it is allowed, and wants new mail.
+        """
 
     async def unsubscribe(self, user: PushUser, client: str | None, token: str | None) -> Sequence[Subscription]:
         """Remove a user's subscriptions, all or those of a client or token; return what was removed."""
@@ -74,24 +93,117 @@ class SubscriptionStore(Protocol):
     async def sweep(self) -> Sequence[Subscription]:
         """Remove some of what is expired and return it; empty when all is gone."""
 
+    async def standing(self, ids: Sequence[bytes]) -> frozenset[bytes]:
+        """Return those of some ids whose subscriptions are still there and not expired."""
+
+    async def delivered(self, at_ms: Mapping[bytes, int]) -> None:
+        """Note when pushes reached the devices with these ids; ids that are gone are left out."""
+
     async def listing(self, user: PushUser | None, client: str | None) -> Sequence[Subscription]:
         """Return subscriptions ordered by context, user, client, transport and token."""
+
+
+class RegistrationStore(Protocol):
+    """Who is listened for; subscribing and unsubscribing write and delete what belongs to devices."""
+
+    async def add(self, registration: Registration) -> bool:
+        """Register a user for a client; tell whether that is new."""
+
+    async def remove(self, registration: Registration) -> bool:
+        """Take a registration back; tell whether it was there."""
+
+    async def listing(
+        self, user: PushUser | None = None, client: str | None = None, *, context: int | None = None
+    ) -> Sequence[Registration]:
+        """Return registrations ordered by context, user and client."""
+
+    async def registered(self, users: Sequence[PushUser]) -> frozenset[PushUser]:
+        """Return those of some users that have a registration."""
+
+
+class CredentialStore(Protocol):
+    """The mail passwords that are kept, in clear for whoever opens a mailbox."""
+
+    async def put(self, credential: Credential, origin: Origin) -> bool:
+        """Keep a password; tell whether that changed anything. What a command set stays of a command's origin."""
+
+    async def renew(self, credential: Credential) -> bool:
+        """Put the password that just opened a mailbox in place of another one kept for this login, if there is one."""
+
+    async def get(self, user: PushUser) -> Credential | None:
+        """Return what is kept for a user; raise ``Undecipherable`` for what cannot be decrypted."""
+
+    async def remove(self, user: PushUser, origin: Origin | None = None) -> bool:
+        """Forget a user's password, of one origin only if one is given; tell whether it was there."""
+
+
+class CredentialRows(Protocol):
+    """Kept passwords, encrypted: one implementation a technology, and one that asks a running engine.
+
+    Whoever writes says under which seals, as it read them: where others are in place by then, nothing is written.
+    """
+
+    async def seals(self) -> Seals:
+        """Return the seals."""
+
+    async def seal(self, before: Seals, after: Seals) -> bool:
+        """Put other seals in place of those that were read; return false where somebody else was faster."""
+
+    async def put(self, rows: Sequence[KeptCredential], under: Seals) -> bool:
+        """Write rows over what users have, all or none; return false where other seals are in place."""
+
+    async def replace(self, changes: Sequence[tuple[KeptCredential, str]], under: Seals) -> int | None:
+        """Give rows another value where they still have the one that was read, keeping their state.
+
+        All in one transaction; return how many, ``None`` where other seals are in place.
+        """
+
+    async def get(self, user: PushUser) -> KeptCredential | None:
+        """Return a user's row."""
+
+    async def page(self, after: PushUser | None, most: int, *, context: int | None = None) -> Sequence[KeptCredential]:
+        """Return rows behind a user in the order of context and user, at most that many."""
+
+    async def remove(self, user: PushUser, origin: Origin | None = None) -> bool:
+        """Delete a user's row, only if of that origin where one is given; tell whether it was there."""
+
+    async def mark(self, kept: KeptCredential, state: CredentialState) -> None:
+        """Note what a password is worth, unless the row has another one by now."""
+
+
+class MailboxOpener(Protocol):
+    """Tries passwords at the mail server."""
+
+    async def try_log_in(self, name: str, password: str, address: str | None = None) -> None:
+        """Log in and out again; ``address`` is that of the client on whose behalf.
+
+        Raise ``NotPermitted`` when the mail server refuses, ``NotReachable`` or ``TryLater`` when it cannot be asked.
+        """
 
 
 class UserDirectory(Protocol):
     """Which names stand for which user."""
 
     async def add(self, entry: DirectoryEntry) -> None:
-        """Add or replace a user; raise ``BadData`` when a name is taken by another."""
+        """Add or replace a user; raise ``BadData`` when a name, or the id, is another's."""
 
-    async def remove(self, user: PushUser) -> bool:
-        """Remove a user; tell whether it was there."""
+    async def remove(self, user: PushUser) -> Removed | None:
+        """Remove a user with all that would reach the next bearer of its id; return what went, if it was known."""
 
     async def listing(self) -> Sequence[DirectoryEntry]:
         """Return all entries ordered by context and user."""
 
     async def resolve(self, name: str) -> PushUser | None:
         """Return the user that a login or alias stands for."""
+
+    async def entry(self, user: PushUser) -> DirectoryEntry | None:
+        """Return what is known of a user."""
+
+    async def create(self, login: str, mail: str, context: int) -> DirectoryEntry:
+        """Make a user with an id that nobody ever had; return the one that has the login already, if so.
+
+        Raise ``ConfigurationError`` where the middleware gives the ids.
+        """
 
 
 class Outbox(Protocol):
@@ -113,8 +225,8 @@ class Outbox(Protocol):
     def later(self, entry: Entry, at: float) -> bool:
         """Keep a message back until a time in epoch seconds; return false for one that is not held here."""
 
-    def due(self, now: float) -> Sequence[Entry]:
-        """Hand out the messages whose time has come; each one once."""
+    def due(self, now: float, most: int) -> Sequence[Entry]:
+        """Hand out some of the messages whose time has come; each one once."""
 
     def next_due(self) -> float | None:
         """Return when the next message falls due, in epoch seconds; ``None`` when none is kept back."""

@@ -82,6 +82,7 @@ class Subscription:
     """One device's standing wish to be told; times in epoch milliseconds, ``expires_ms`` ``None`` is never.
 
     ``topics`` as they were asked for: ``*``, ``ox:mail:*`` or ``ox:mail:new``. ``id`` is the row's, 16 bytes.
+    ``delivered_ms`` is when a push last reached the device; listings know it.
     """
 
     user: PushUser
@@ -92,6 +93,7 @@ class Subscription:
     expires_ms: int | None = None
     changed_ms: int = 0
     id: bytes = b""
+    delivered_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +114,14 @@ class Message:
 class Entry:
     """One message still to be delivered: a notification for one device, and how often that was tried.
 
-    Entries are told apart by identity: a retry of one device never touches another's.
+    Entries are told apart by identity: a retry of one device never touches another's. ``seen_at`` is when the
+    subscription was last known to stand, in epoch seconds.
     """
 
     notification: Notification
     subscription: Subscription
     attempts: int = 0
+    seen_at: float = 0.0
 
 
 class Verdict(enum.Enum):
@@ -159,6 +163,61 @@ class Outcome:
     are_credentials_refused: bool = False
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Registration:
+    """A user is listened for on behalf of a client; ordered by context, user and client."""
+
+    user: PushUser
+    client: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """How to open a mailbox: the user's login, before ``com.openexchange.mail.loginSource``, and its password."""
+
+    user: PushUser
+    login: str
+    secret: str = field(repr=False)
+
+
+class Origin(enum.Enum):
+    """Who gave a password to keep: what subscribing stored goes with the user's last registration."""
+
+    COMMAND = "command"
+    SUBSCRIBING = "subscribing"
+
+
+class CredentialState(enum.Enum):
+    """What a kept password is worth, as far as the mail server has told."""
+
+    UNTRIED = "untried"
+    OPENED = "opened"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCredential:
+    """A kept password, encrypted as the middleware does; the state is about this very ``value``."""
+
+    user: PushUser
+    login: str
+    value: str = field(repr=False)
+    origin: Origin
+    state: CredentialState = CredentialState.UNTRIED
+
+
+@dataclass(frozen=True, slots=True)
+class Seals:
+    """A known text under the key of the passphrase, from which every member can tell whether its own is the same.
+
+    ``following`` stands beside ``current`` while the kept passwords are brought under another passphrase. Each has the
+    salt of the installation in it.
+    """
+
+    current: str | None = None
+    following: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class DirectoryEntry:
     """A user of the directory: how it logs in, and the names that mail servers know it by."""
@@ -167,3 +226,11 @@ class DirectoryEntry:
     login: str
     mail: str = ""
     aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What went with a user that was taken out of the directory: devices, and whether a password was kept."""
+
+    devices: int = 0
+    has_password: bool = False

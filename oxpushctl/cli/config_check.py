@@ -150,10 +150,10 @@ async def _entry(database: Database, user: str) -> DirectoryEntry:
     match = re.fullmatch(r"([0-9]+)@([0-9]+)", user)
     context, name = (int(match[2]), match[1]) if match else (None, user)
     named = await named_user(database, context, name)
-    for entry in await SqlUserDirectory(database).listing():
-        if entry.user == named:
-            return entry
-    raise UnknownEntry(f"--probe-user {user}: the directory has no such user: add it with `oxpushctl users add`")
+    entry = await SqlUserDirectory(database).entry(named)
+    if entry is None:
+        raise UnknownEntry(f"--probe-user {user}: the directory has no such user: add it with `oxpushctl users add`")
+    return entry
 
 
 def _print(found: Sequence[Finding], flow: Flow | None, form: str) -> None:

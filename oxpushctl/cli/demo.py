@@ -21,6 +21,7 @@ from oxpushctl.config.own import INTAKE_LISTEN
 from oxpushctl.model import DirectoryEntry, PushUser, Subscription
 from oxpushctl.sandbox.sandbox import Sandbox
 from oxpushctl.sandbox.write_etc import CERTIFICATE_CLIENT, Etc, identity_in, write_etc
+from oxpushctl.storage import opened_storage
 from oxpushctl.web.notify import PATH
 
 _USER = PushUser(context=1, user=3)
@@ -90,10 +91,10 @@ class _Demo:
 
 
 async def _fill(configuration: Configuration) -> None:
-    async with app.opened_stores(configuration) as stores:
-        await stores.users.add(DirectoryEntry(_USER, "demo@example.com"))
+    async with opened_storage(configuration) as storage:
+        await storage.users.add(DirectoryEntry(_USER, "demo@example.com"))
         for phone in (_IPHONE, _ANDROID):
-            await stores.subscriptions.subscribe(phone)
+            await storage.subscriptions.subscribe(phone)
 
 
 async def _show(sandbox: Sandbox, etc: Etc, url: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,5 +39,9 @@ class Invocation:
 
     def start_logging(self) -> None:
         """Send log records to stderr, in the form and from the level that were asked for."""
-        level = {-1: logging.WARNING, 0: logging.INFO}.get(self.verbosity, logging.DEBUG)
+        level = logging.WARNING if self.verbosity < 0 else logging.DEBUG if self.verbosity > 0 else logging.INFO
         log.configure(sys.stderr, level=level, as_json=self.is_json_log, with_traceback=self.is_debug)
+
+    def start_quiet_logging(self) -> None:
+        """Do so for a command that says itself what it does: warnings only, more with -v."""
+        replace(self, verbosity=self.verbosity - 1).start_logging()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -15,7 +15,7 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
-_FOLDED: Final = ("token", "mail", "alias")
+_FOLDED: Final = ("token", "mail", "alias", "reason")
 _FOLDED_WIDTH: Final = 8  # narrower, such a column is no longer read
 
 Cell = str | int | Sequence[str] | None
@@ -27,30 +27,102 @@ def say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def print_rows(columns: Sequence[str], rows: Sequence[Row], form: str, *, if_none: str) -> None:
+def print_rows(columns: Sequence[str], rows: Iterable[Row], form: str, *, if_none: str) -> None:
     """Print rows of these columns as ``table`` (tab-separated when piped), ``json``, ``jsonl`` or ``csv``.
 
     Without rows a table is empty, and ``if_none`` says so on stderr.
     """
-    match form:
-        case "json":
-            click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
-        case "jsonl":
-            for row in rows:
-                click.echo(json.dumps(row, ensure_ascii=False))
-        case "csv":
-            writer = csv.writer(sys.stdout, lineterminator="\n")
-            writer.writerow(columns)
-            writer.writerows([_text(row[column]) for column in columns] for row in rows)
-            sys.stdout.flush()  # here it can still be told that nobody reads
-        case _ if not rows:
-            say(if_none)
-        case _ if sys.stdout.isatty():
-            _draw(columns, rows)
-        case _:
-            click.echo("\t".join(columns))
-            for row in rows:
-                click.echo("\t".join(_printable(row[column]) for column in columns))
+    with printing(columns, form, if_none=if_none) as show:
+        for row in rows:
+            show(row)
+
+
+@contextmanager
+def printing(columns: Sequence[str], form: str, *, if_none: str) -> Iterator[Callable[[Row], None]]:
+    """Yield what prints one row more; as ``print_rows`` does, but none is held unless a table is drawn of them."""
+    printer = _PRINTERS[form if form != "table" or sys.stdout.isatty() else "text"](columns)
+    yield printer.show
+    if not printer.has_shown and form == "table":
+        say(if_none)
+        return
+    printer.end()
+    sys.stdout.flush()  # here it can still be told that nobody reads
+
+
+class _Printer:
+    """Prints JSON lines; the others differ in what stands around the rows."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._columns = columns
+        self.has_shown = False
+
+    def show(self, row: Row) -> None:
+        """Print a row."""
+        self.row(row, is_first=not self.has_shown)
+        self.has_shown = True
+
+    def row(self, row: Row, *, is_first: bool) -> None:
+        click.echo(json.dumps(row, ensure_ascii=False))
+
+    def end(self) -> None:
+        """Print what is behind the last row, or stands for none."""
+
+
+class _JsonPrinter(_Printer):
+    def row(self, row: Row, *, is_first: bool) -> None:
+        text = json.dumps(row, ensure_ascii=False, indent=2).replace("\n", "\n  ")
+        click.echo(("[\n  " if is_first else ",\n  ") + text, nl=False)
+
+    def end(self) -> None:
+        click.echo("\n]" if self.has_shown else "[]")
+
+
+class _CsvPrinter(_Printer):
+    def row(self, row: Row, *, is_first: bool) -> None:
+        if is_first:
+            self._write(self._columns)
+        self._write([_text(row[column]) for column in self._columns])
+
+    def end(self) -> None:
+        if not self.has_shown:
+            self._write(self._columns)
+
+    @staticmethod
+    def _write(cells: Sequence[str]) -> None:
+        csv.writer(sys.stdout, lineterminator="\n").writerow(cells)
+
+
+class _TextPrinter(_Printer):
+    def row(self, row: Row, *, is_first: bool) -> None:
+        if is_first:
+            click.echo("\t".join(self._columns))
+        click.echo("\t".join(_printable(row[column]) for column in self._columns))
+
+
+class _TablePrinter(_Printer):
+    def __init__(self, columns: Sequence[str]) -> None:
+        super().__init__(columns)
+        self._rows: list[Row] = []
+
+    def row(self, row: Row, *, is_first: bool) -> None:
+        self._rows.append(row)
+
+    def end(self) -> None:
+        _draw(self._columns, self._rows)
+
+
+_PRINTERS: Final[Mapping[str, type[_Printer]]] = {
+    "json": _JsonPrinter,
+    "jsonl": _Printer,
+    "csv": _CsvPrinter,
+    "text": _TextPrinter,
+    "table": _TablePrinter,
+}
+
+
+def counted(number: int, noun: str) -> str:
+    """Write how many there are: ``1 line``, ``2 lines``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def utc(epoch_ms: int | None) -> str | None:
@@ -69,7 +141,9 @@ def progress(words: str, total: int | None) -> Iterator[Callable[[int], None]]:
     from rich.console import Console  # noqa: PLC0415  # loaded only when something is drawn
     from rich.progress import Progress  # noqa: PLC0415  # same
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    # What else is printed meanwhile goes above the bar, unless it goes into a file or a pipe.
+    is_screen = sys.stdout.isatty()
+    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=is_screen) as bar:
         task = bar.add_task(words, total=total)
         yield lambda steps: bar.advance(task, steps)
 

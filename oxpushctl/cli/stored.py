@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TypeVar
 
 import click
@@ -13,10 +13,13 @@ from oxpushctl.cli.output import say
 from oxpushctl.cli.parameters import ID
 from oxpushctl.config import render
 from oxpushctl.config.configuration import Configuration
-from oxpushctl.errors import ConfigurationError, UnknownEntry
+from oxpushctl.errors import ConfigurationError, OxpushctlError, UnknownEntry
 from oxpushctl.model import PushUser
+from oxpushctl.storage import Storage, is_in_engine_memory, opened_storage
 from oxpushctl.stores.sql.database import Database
 from oxpushctl.stores.sql.users import SqlUserDirectory
+from oxpushctl.web.admin_client import AdminClient
+from oxpushctl.web.remote_credentials import RemoteCredentialRows
 
 T = TypeVar("T")
 
@@ -28,6 +31,36 @@ def with_database(configuration: Configuration, work: Callable[[Database], Await
     async def run() -> T:
         async with aclosing(Database.open(configuration.database_url)) as database:
             return await work(database)
+
+    return asyncio.run(run())
+
+
+def with_storage(
+    configuration: Configuration,
+    work: Callable[[Storage], Awaitable[T]],
+    *,
+    is_writing: bool = False,
+    is_engine_wanted: bool = False,
+) -> T:
+    """Run one command's work on what is stored, and close it.
+
+    ``is_writing``: a running engine is told afterwards. ``is_engine_wanted``: where passwords are kept in its memory,
+    they are asked of it; else a command has no passwords then. Errors in the configuration may be about where things
+    are stored: nothing is done with them.
+    """
+    refuse_errors(configuration)
+
+    async def run() -> T:
+        async with aclosing(AdminClient.from_configuration(configuration)) as engine:
+            is_remote = is_engine_wanted and is_in_engine_memory(configuration.settings)
+            async with opened_storage(
+                configuration, memory=RemoteCredentialRows(engine) if is_remote else None
+            ) as stored:
+                result = await work(stored)
+            if is_writing:
+                with suppress(OxpushctlError):  # it looks by itself before long, and most often none is running
+                    await engine.changed()
+            return result
 
     return asyncio.run(run())
 

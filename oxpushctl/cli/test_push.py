@@ -24,6 +24,7 @@ from oxpushctl.engine.routes import Route
 from oxpushctl.engine.trial import Step, Trial
 from oxpushctl.errors import ConfigurationError, UnknownEntry
 from oxpushctl.model import NEW_MAIL, Address, MailEvent, Message, Outcome, PushUser, Subscription, Verdict
+from oxpushctl.storage import Storage, opened_storage
 from oxpushctl.topics import matches
 
 NOT_CONFIGURED = ConfigurationError.exit_code
@@ -148,8 +149,8 @@ class _Attempt:
     async def run(self) -> list[Step]:
         """Walk the steps, print each as it comes, and return them all."""
         wish = self._wish
-        async with app.opened_stores(self._configuration) as stores:
-            user, subscriptions = await self._devices(stores)
+        async with opened_storage(self._configuration) as storage:
+            user, subscriptions = await self._devices(storage)
             routes = app.make_routes(self._configuration)
             trial = Trial(
                 routes=routes,
@@ -164,18 +165,18 @@ class _Attempt:
                     if wish.form == "text":
                         _print(step)
                     if wish.apply and step.outcome is not None and step.subscription is not None:
-                        await _apply(stores, step.subscription, step.outcome)
+                        await _apply(storage, step.subscription, step.outcome)
             finally:
                 await routes.aclose()
         return steps
 
-    async def _devices(self, stores: app.Stores) -> tuple[PushUser, Sequence[Subscription]]:
+    async def _devices(self, storage: Storage) -> tuple[PushUser, Sequence[Subscription]]:
         wish = self._wish
         if wish.token is not None and wish.transport is not None:
             subscription = Subscription(_NOBODY, wish.client, wish.transport, wish.token)
             return _NOBODY, [subscription]
-        user = await named_user(stores.database, wish.context, wish.user or "")
-        stored = await stores.subscriptions.listing(user, wish.client)
+        user = await named_user(storage.database, wish.context, wish.user or "")
+        stored = await storage.subscriptions.listing(user, wish.client)
         wanted = [each for each in stored if any(matches(topic, NEW_MAIL) for topic in each.topics)]
         if not wanted:
             raise UnknownEntry(f"{user} has no device of {wish.client} that wants {NEW_MAIL}")
@@ -192,10 +193,10 @@ class _Attempt:
         return await route.transport.send(message)
 
 
-async def _apply(stores: app.Stores, subscription: Subscription, outcome: Outcome) -> None:
+async def _apply(storage: Storage, subscription: Subscription, outcome: Outcome) -> None:
     """Do what the engine would do with a token that is gone."""
     if outcome.verdict is Verdict.TOKEN_GONE and not outcome.is_doubtful:
-        is_removed = await stores.subscriptions.remove_gone(subscription, outcome.gone_since_ms)
+        is_removed = await storage.subscriptions.remove_gone(subscription, outcome.gone_since_ms)
         say("Subscription removed." if is_removed else "Subscription kept: it was renewed since.")
 
 

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from itertools import islice
-from pathlib import Path
-from typing import BinaryIO
+from contextlib import suppress
+from dataclasses import replace
 
 import click
-import orjson
 
 from oxpushctl.cli.completion import complete_files
+from oxpushctl.cli.json_lines import Members, importing, refuse_others, text, user_of
 from oxpushctl.cli.options import Invocation
-from oxpushctl.cli.output import Row, print_rows, progress, say
+from oxpushctl.cli.output import Row, counted, print_rows, say
 from oxpushctl.cli.parameters import context_option, format_option, user_id_option
-from oxpushctl.cli.stored import with_database
-from oxpushctl.errors import BadData, MissingFile, UnknownEntry
-from oxpushctl.model import DirectoryEntry, PushUser
-from oxpushctl.stores.sql.database import Database
-from oxpushctl.stores.sql.users import SqlUserDirectory
+from oxpushctl.cli.stored import with_storage
+from oxpushctl.config.listening import CREDSTORAGE_RDB
+from oxpushctl.errors import BadData, UnknownEntry
+from oxpushctl.model import DirectoryEntry, PushUser, Removed
+from oxpushctl.storage import Storage
+from oxpushctl.web.admin_client import NoEngine
 
 _COLUMNS = ("context", "user", "login", "mail", "alias")
-_LINES_AT_ONCE = 500
 
 
 @click.group()
@@ -37,11 +33,19 @@ def users() -> None:
 @click.option("--login", required=True, metavar="LOGIN", help="What the user logs in with at the mail server.")
 @click.option("--mail", default="", metavar="ADDRESS", help="The user's mail address.")
 @click.option("--alias", "aliases", multiple=True, metavar="NAME", help="A further name of the user; repeatable.")
+@click.option("--rename", is_flag=True, help="The user has another login from now on, and is the same person.")
 @click.pass_obj
-def add(invocation: Invocation, context: int, user: int, login: str, mail: str, aliases: tuple[str, ...]) -> None:
-    """Add a user, or replace what is known of it."""
+def add(
+    invocation: Invocation, context: int, user: int, login: str, mail: str, aliases: tuple[str, ...], *, rename: bool
+) -> None:
+    """Add a user, or replace what is known of it.
+
+    A user id stands for one person: its devices are told of this person's mail. Another login is refused for it,
+    unless --rename says that the person has it now. To give the id to somebody else, remove the user first.
+    """
     entry = DirectoryEntry(PushUser(context, user), login, mail, aliases)
-    with_database(invocation.configuration(), lambda database: SqlUserDirectory(database).add(entry))
+    configuration = invocation.configuration()
+    with_storage(configuration, lambda storage: storage.users.add(entry, rename=rename), is_writing=True)
     say(f"User {user} of context {context} stored with the login {login}.")
 
 
@@ -50,7 +54,7 @@ def add(invocation: Invocation, context: int, user: int, login: str, mail: str, 
 @click.pass_obj
 def list_(invocation: Invocation, form: str) -> None:
     """Print all users."""
-    entries = with_database(invocation.configuration(), lambda database: SqlUserDirectory(database).listing())
+    entries = with_storage(invocation.configuration(), lambda storage: storage.users.listing())
     rows: list[Row] = [
         {
             "context": each.user.context,
@@ -69,108 +73,81 @@ def list_(invocation: Invocation, form: str) -> None:
 @user_id_option()
 @click.pass_obj
 def remove(invocation: Invocation, context: int, user: int) -> None:
-    """Remove a user from the directory; its devices stay subscribed."""
-    gone = PushUser(context, user)
-    if not with_database(invocation.configuration(), lambda database: SqlUserDirectory(database).remove(gone)):
-        raise UnknownEntry(f"no user {user} of context {context} in the directory")
-    say(f"User {user} of context {context} removed.")
+    """Remove a user from the directory, with its devices and the password that is kept for it.
+
+    They would else be those of whoever gets the same user id next. The devices of a user that is not in the directory
+    are removed by `subscriptions remove`.
+    """
+    invocation.start_quiet_logging()
+    configuration = invocation.configuration()
+    gone, is_kept_elsewhere = PushUser(context, user), not configuration.settings[CREDSTORAGE_RDB]
+    removed = with_storage(
+        configuration,
+        lambda storage: _depart(storage, gone, is_kept_elsewhere=is_kept_elsewhere),
+        is_writing=True,
+        is_engine_wanted=True,
+    )
+    if removed is None:
+        raise UnknownEntry(
+            f"no user {user} of context {context} in the directory "
+            "(oxpushctl subscriptions remove removes the devices of one that is not in it)"
+        )
+    say(f"User {user} of context {context} removed{_belongings(removed)}.")
 
 
 @users.command(name="import")
 @click.argument("file", metavar="FILE|-", shell_complete=complete_files)
+@click.option(
+    "--rename", is_flag=True, help="Users whose logins differ from those that are known are the same persons."
+)
 @click.pass_obj
-def import_(invocation: Invocation, file: str) -> None:
+def import_(invocation: Invocation, file: str, *, rename: bool) -> None:
     """Add or replace users from JSON lines, as `users list -f jsonl` prints them.
 
-    A line that cannot be used is named with its reason, and the others are stored all the same. A mail address
-    ("mail") and further names ("alias", an array) may be left out:
+    A line that cannot be used, or that gives a known user another login without --rename, is named with its reason,
+    and the others are stored all the same. After an interruption, import the same file again. A mail address ("mail")
+    and further names ("alias", an array) may be left out:
 
     \b
     {"context":1,"user":3,"login":"anna"}
     {"context":1,"user":4,"login":"al","alias":["a"]}
     """
-    with _opened(file) as lines, progress("users", _size(file)) as advance:
-        reading = _Reading("standard input" if file == "-" else file, lines, advance)
-        with_database(invocation.configuration(), reading.store)
-    if reading.refused:
-        raise BadData(f"{_count(reading.refused, 'line')} refused, {_count(reading.stored, 'user')} stored")
-    say(f"{_count(reading.stored, 'user')} stored.")
+    configuration = invocation.configuration()
+
+    async def store(storage: Storage) -> None:
+        await lines.into(lambda entries: storage.users.add_all(entries, rename=rename))
+
+    with importing(file, "users", _read) as lines:
+        with_storage(configuration, store, is_writing=True)
+    lines.tell("user")
 
 
-class _Reading:
-    """A file on its way into the directory, some hundred lines a transaction."""
-
-    def __init__(self, name: str, lines: Iterable[bytes], advance: Callable[[int], None]) -> None:
-        self._name = name
-        self._lines = enumerate(lines, 1)
-        self._advance = advance
-        self.stored = 0
-        self.refused = 0
-
-    async def store(self, database: Database) -> None:
-        directory = SqlUserDirectory(database)
-        while batch := list(islice(self._lines, _LINES_AT_ONCE)):
-            read = {number: _read(line.rstrip()) for number, line in batch if not line.isspace()}
-            entries = {number: entry for number, entry in read.items() if isinstance(entry, DirectoryEntry)}
-            refusals = await directory.add_all(list(entries.values()))
-            for number, result in (read | dict(zip(entries, refusals, strict=True))).items():
-                if result is None:
-                    self.stored += 1
-                else:
-                    self.refused += 1
-                    say(f"{self._name}:{number}: {result}")
-            self._advance(sum(len(line) for _, line in batch))
+async def _depart(storage: Storage, user: PushUser, *, is_kept_elsewhere: bool) -> Removed | None:
+    """Remove a user with all that is stored for it; ``is_kept_elsewhere``: its password is not in the database."""
+    if await storage.users.entry(user) is None:
+        return None
+    has_password = False
+    # First, as nobody would look for it once the user is gone.
+    if is_kept_elsewhere and storage.credentials is not None:
+        with suppress(NoEngine):  # in whose memory it would be
+            has_password = await storage.credentials.remove(user)
+    removed = await storage.users.remove(user)
+    return None if removed is None else replace(removed, has_password=removed.has_password or has_password)
 
 
-def _read(line: bytes) -> DirectoryEntry | BadData:
-    try:
-        return _entry(line)
-    except BadData as refusal:
-        return refusal
-
-
-def _entry(line: bytes) -> DirectoryEntry:
+def _read(members: Members) -> DirectoryEntry:
     """Read one line of an import; raise ``BadData`` that says what is wrong with it."""
-    try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise BadData(f"not JSON: {error.msg} (character {error.pos + 1})") from error
-    if not isinstance(row, dict):
-        raise BadData("not a JSON object")
-    if unknown := row.keys() - _COLUMNS - {"aliases"}:
-        raise BadData(f"no such key: {', '.join(map(repr, sorted(unknown)))} (there are {', '.join(_COLUMNS)})")
-    user = PushUser(_number(row, "context"), _number(row, "user"))
-    aliases = row.get("alias", row.get("aliases", []))
+    refuse_others(members, (*_COLUMNS, "aliases"), told=_COLUMNS)
+    user = user_of(members)
+    aliases = members.get("alias", members.get("aliases", []))
     if not isinstance(aliases, list) or not all(isinstance(alias, str) for alias in aliases):
         raise BadData("alias is not a list of texts")
-    return DirectoryEntry(user, _string(row, "login"), _string(row, "mail"), tuple(aliases))
+    return DirectoryEntry(user, text(members, "login"), text(members, "mail"), tuple(aliases))
 
 
-def _number(row: Mapping[str, object], key: str) -> int:
-    value = row.get(key)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise BadData(f"{key} is not a number")
-    return value
-
-
-def _string(row: Mapping[str, object], key: str) -> str:
-    value = row.get(key, "")
-    if not isinstance(value, str):
-        raise BadData(f"{key} is not a text")
-    return value
-
-
-def _opened(file: str) -> AbstractContextManager[BinaryIO]:
-    try:
-        return nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb")
-    except OSError as error:
-        raise MissingFile(f"{file}: {error.strerror}") from error
-
-
-def _size(file: str) -> int | None:
-    """Return the size of a file in bytes; that of a pipe is not known."""
-    return None if file == "-" else Path(file).stat().st_size or None
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _belongings(removed: Removed) -> str:
+    """Say what went with a user: ``, with 2 devices and the kept password``."""
+    parts = [counted(removed.devices, "device")] if removed.devices else []
+    if removed.has_password:
+        parts.append("the kept password")
+    return f", with {' and '.join(parts)}" if parts else ""

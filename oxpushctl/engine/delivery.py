@@ -9,12 +9,16 @@ from oxpushctl import log
 from oxpushctl.engine.new_mail import without_unread
 from oxpushctl.engine.retry import next_attempt_at
 from oxpushctl.engine.routes import NoRoute, Routes
-from oxpushctl.errors import OxpushctlError
+from oxpushctl.engine.standing import Standing
+from oxpushctl.engine.successes import Successes
+from oxpushctl.errors import NotReachable, OxpushctlError, TryLater
 from oxpushctl.interfaces import Clock, Outbox, SubscriptionStore
 from oxpushctl.model import Entry, Outcome, Subscription, Verdict
 
 _log = log.get(__name__)
 
+# A store that failed is asked again after this time.
+AGAIN_S = 1.0
 # After this many seconds the number of unseen mails is likely to be another one.
 LATE_S = 60.0
 
@@ -28,6 +32,7 @@ class Delivery:
         subscriptions: SubscriptionStore,
         outbox: Outbox,
         clock: Clock,
+        successes: Successes,
         *,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -35,7 +40,9 @@ class Delivery:
         self._subscriptions = subscriptions
         self._outbox = outbox
         self._clock = clock
+        self._successes = successes
         self._chance = chance
+        self._standing = Standing(subscriptions, clock)
         self._unreachable: set[tuple[str, str]] = set()
 
     async def attempt(self, entry: Entry) -> bool:
@@ -64,6 +71,15 @@ class Delivery:
             _log.info("push dropped", **_named(entry), reason=route.reason)
             self._outbox.done(entry)
             return False
+        if not self._standing.is_fresh(entry):  # it waited in its lane
+            try:
+                gone = await self._standing.gone([entry])
+            except (NotReachable, TryLater) as error:
+                return self._keep_back(entry, now + AGAIN_S, str(error))
+            if gone:
+                _log.info("push dropped: no longer subscribed", **_named(entry))
+                self._outbox.done(entry)
+                return False
         if entry.attempts or now - notification.at > LATE_S:
             notification = without_unread(notification)
         message = route.generator.render(notification, subscription, route.transport.max_payload)
@@ -84,6 +100,7 @@ class Delivery:
 
     def _delivered(self, entry: Entry, outcome: Outcome) -> None:
         self._outbox.done(entry)
+        self._successes.note(entry.subscription.id)
         if _log.is_debug:
             _log.debug("push delivered", **_named(entry), provider_id=outcome.provider_id)
 
@@ -113,8 +130,11 @@ class Delivery:
             self._outbox.done(entry)
             return False
         self._tell_postponed(entry, outcome, at - now)
+        return self._keep_back(entry, at, outcome.reason)
+
+    def _keep_back(self, entry: Entry, at: float, reason: str) -> bool:
         if not self._outbox.later(entry, at):
-            _log.error("push given up: the outbox was full", **_named(entry), reason=outcome.reason)
+            _log.error("push given up: the outbox was full", **_named(entry), reason=reason)
             return False
         return True
 

@@ -3,7 +3,7 @@
 ::
 
     accept ─► outbox.put ─► inbox ─► buffer ─► matching, many users at once ─► outbox.matched ─► lanes ─► delivery
-                                                                      outbox.due (retries) ──────►
+                                          outbox.due (retries) ─► still the user's device? ─► lanes
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from oxpushctl.engine.delivery import Delivery
 from oxpushctl.engine.lane import Lane
 from oxpushctl.engine.new_mail import notification_of
 from oxpushctl.engine.routes import NoRoute
+from oxpushctl.engine.standing import Standing
 from oxpushctl.errors import NotKept, OxpushctlError
 from oxpushctl.interfaces import Clock, Outbox, SubscriptionStore
 from oxpushctl.model import Entry, MailEvent, Notification
@@ -57,6 +58,8 @@ class Dispatcher:
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._wake = asyncio.Event()
         self._is_store_down = False
+        self._standing = Standing(subscriptions, clock)
+        self._looked_up: list[Entry] = []
 
     async def accept(self, event: MailEvent) -> None:
         """Return when the event is safe; an event that cannot be kept is tried all the same, if there is room."""
@@ -75,8 +78,8 @@ class Dispatcher:
             is_going_on = True
             while is_going_on:
                 self._leave_windows()
-                self._hand_out_due()
-                is_going_on = await self._take_batch()
+                is_more_due = await self._hand_out_due()
+                is_going_on = await self._take_batch() or is_more_due
 
     async def drain(self, limit_s: float) -> None:
         """Send what was accepted: return when nothing is left, or nothing that falls due within the limit."""
@@ -86,7 +89,8 @@ class Dispatcher:
                 self._matching.extend(self._buffer.release())
             self._wake.set()
             next_due = self._outbox.next_due()
-            is_waiting = not self._inbox and not self._matching and all(lane.is_idle for lane in self._lanes.values())
+            is_at_work = bool(self._inbox or self._matching or self._looked_up)
+            is_waiting = not is_at_work and all(lane.is_idle for lane in self._lanes.values())
             if is_waiting and (next_due is None or next_due > self._clock.now() + left_s):
                 return
             await self._clock.sleep(0.02)
@@ -126,9 +130,7 @@ class Dispatcher:
         except OxpushctlError as error:
             self._tell_store_down(error)
             return False
-        if self._is_store_down:
-            self._is_store_down = False
-            _log.info("subscriptions can be read again")
+        self._tell_store_up()
         del self._matching[: len(batch)]
         if len(self._inbox) < BATCH:
             await self._clock.sleep(GATHER_S)
@@ -139,6 +141,11 @@ class Dispatcher:
         tell = _log.debug if self._is_store_down else _log.error
         tell("subscriptions cannot be read, events wait", reason=str(error), waiting=self._outbox.depth)
         self._is_store_down = True
+
+    def _tell_store_up(self) -> None:
+        if self._is_store_down:
+            self._is_store_down = False
+            _log.info("subscriptions can be read again")
 
     def _offer(self, notification: Notification, now: float) -> None:
         decision = self._buffer.offer(notification, now)
@@ -152,18 +159,40 @@ class Dispatcher:
         if (end := self._buffer.next_end()) is not None and end <= (now := self._clock.monotonic()):
             self._matching.extend(self._buffer.leaving(now))
 
-    def _hand_out_due(self) -> None:
-        for entry in self._outbox.due(self._clock.now()):
-            self._queue(entry)
+    async def _hand_out_due(self) -> bool:
+        """Queue what falls due, unless its device is no longer the user's; tell whether there may be more of it."""
+        due = self._outbox.due(self._clock.now(), BATCH)
+        self._looked_up = [entry for entry in due if not self._standing.is_fresh(entry)]
+        gone: set[Entry] = set()
+        if self._looked_up:
+            try:
+                gone.update(await self._standing.gone(self._looked_up))
+            except OxpushctlError as error:
+                self._tell_store_down(error)
+                for entry in due:
+                    self._outbox.later(entry, self._clock.now() + AGAIN_S)
+                return False
+            finally:
+                self._looked_up = []
+            self._tell_store_up()
+        for entry in due:
+            if entry in gone:
+                self._outbox.done(entry)
+                _log.info("push dropped: no longer subscribed", event_id=entry.notification.id)
+            else:
+                self._queue(entry)
+        return len(due) == BATCH
 
     async def _match(self, batch: Sequence[Notification]) -> None:
         """Find the devices of a batch in one query per topic, and queue one entry for each."""
         for topic in {notification.topic for notification in batch}:
             notifications = [notification for notification in batch if notification.topic == topic]
             users = list({notification.user: None for notification in notifications})
+            now = self._clock.now()
             found = await self._subscriptions.matching(users, topic)
             for notification in notifications:
-                entries = [Entry(notification, subscription) for subscription in found.get(notification.user, ())]
+                wishes = found.get(notification.user, ())
+                entries = [Entry(notification, subscription, seen_at=now) for subscription in wishes]
                 served = [entry for entry in entries if self._is_served(entry)]
                 self._outbox.matched(notification.id, served)
                 for entry in served:

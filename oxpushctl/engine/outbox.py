@@ -56,10 +56,10 @@ class MemoryOutbox:
         heapq.heappush(self._kept_back, (at, self._count, entry))
         return True
 
-    def due(self, now: float) -> list[Entry]:
-        """Hand out the messages whose time has come."""
+    def due(self, now: float, most: int) -> list[Entry]:
+        """Hand out messages whose time has come, the longest due first."""
         ready: list[Entry] = []
-        while self._kept_back and self._kept_back[0][0] <= now:
+        while len(ready) < most and self._kept_back and self._kept_back[0][0] <= now:
             ready.append(heapq.heappop(self._kept_back)[2])
         return ready
 

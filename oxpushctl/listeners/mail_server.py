@@ -18,7 +18,7 @@ from oxpushctl.config.properties import (
 )
 from oxpushctl.config.settings import Settings
 from oxpushctl.errors import BadData
-from oxpushctl.model import DirectoryEntry
+from oxpushctl.model import DirectoryEntry, PushUser
 
 _DELIMITER = "*"
 
@@ -78,12 +78,17 @@ def mail_login(entry: DirectoryEntry, settings: Settings) -> str:
 
     Raise ``BadData`` for a user without a mail address where that is wanted.
     """
+    return login_from_source(entry.user, entry.login, entry.mail, settings)
+
+
+def login_from_source(user: PushUser, login: str, mail: str, settings: Settings) -> str:
+    """Return the same of a login and a mail address; a login with an @ serves as address where there is none."""
     source = settings[LOGIN_SOURCE]
     if source == "login":
-        return entry.login
-    mail = entry.mail or (entry.login if "@" in entry.login else "")
+        return login
+    mail = mail or (login if "@" in login else "")
     if not mail:
-        raise BadData(f"{entry.user} has no mail address in the directory, and {LOGIN_SOURCE.key} is {source}")
+        raise BadData(f"{user} has no mail address in the directory, and {LOGIN_SOURCE.key} is {source}")
     return mail if source == "mail" else mail.rpartition("@")[0]
 
 
@@ -94,4 +99,9 @@ def master_log_in(login: str, settings: Settings) -> LogIn | None:
         return None
     if not master_user:
         return LogIn(login, password)
-    return LogIn(f"{login}{settings[AUTH_PROXY_DELIMITER] or _DELIMITER}{master_user}", password)
+    return LogIn(f"{login}{master_delimiter(settings)}{master_user}", password)
+
+
+def master_delimiter(settings: Settings) -> str:
+    """Return what stands between a user's login and the master user's."""
+    return settings[AUTH_PROXY_DELIMITER] or _DELIMITER

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from oxpushctl.errors import BadData
-from oxpushctl.model import PushUser
+from oxpushctl.model import KeptCredential, PushUser
 
 _LARGEST_ID = 2**32 - 1
+_LONGEST_LOGIN, _LONGEST_VALUE = 64, 512
 
 
 def is_possible(user: PushUser) -> bool:
@@ -18,6 +19,11 @@ def check_user(user: PushUser) -> None:
     for name, number in (("context", user.context), ("user", user.user)):
         if not 1 <= number <= _LARGEST_ID:
             raise BadData(f"{name} {number} is not a number from 1 to {_LARGEST_ID}")
+
+
+def is_latin1(text: str) -> bool:
+    """Tell whether a text consists of the characters that the middleware's older columns hold."""
+    return max(text, default="") <= "\xff"
 
 
 def check_text(name: str, text: str, longest: int, charset: str = "utf-8") -> None:
@@ -37,3 +43,15 @@ def check_text(name: str, text: str, longest: int, charset: str = "utf-8") -> No
         raise BadData(f"{name} has a control character")
     if text.endswith(" "):
         raise BadData(f"{name} ends with a space")
+
+
+def check_kept(kept: KeptCredential) -> None:
+    """Refuse an encrypted password, or its user or login, that a database could not keep; others take no more."""
+    check_user(kept.user)
+    check_text("login", kept.login, _LONGEST_LOGIN)
+    check_value(kept.value)
+
+
+def check_value(value: str) -> None:
+    """Refuse an encrypted password that its column could not keep."""
+    check_text("encrypted password", value, _LONGEST_VALUE, "ascii")

@@ -1,16 +1,26 @@
-"""The tables: subscriptions in the layout of the middleware 8.19, and our own directory of users.
+"""The tables: those of the middleware 8.19 in its own layout, and ours, whose names begin with ``oxpush_``.
 
 ::
 
     pns_subscription ──id──< pns_subscription_topic_wildcard   prefix with its colon: ox:mail:
-                     └─id──< pns_subscription_topic_exact      ox:mail:new
+                     ├─id──< pns_subscription_topic_exact      ox:mail:new
+                     └─id──  oxpush_delivered                  when a push last reached the device
+    registeredPush                                             who is listened for, by client
+    context2push_registration                                  contexts with a row in registeredPush
+    credentials ──(cid, user)── oxpush_credential              a kept password, encrypted; who set it, what it is worth
+    oxpush_passcrypt                                           a known value under the passphrase's key, with its salt
     oxpush_user ──(cid, user)──< oxpush_user_name              login at position 0, then the aliases
+                ──(cid)── oxpush_last_user                     the highest user id that was ever given
+    oxpush_mark ──(cid, user)                                  up to where a mailbox was heard: listeners write it
+    oxpush_found                                               tables that were there before ours: the middleware's
     oxpush_schema                                              one row: the version of our own tables
 
 Times are epoch milliseconds. A database that the middleware made is used as it is: only missing tables are added.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -32,7 +42,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
-VERSION = 1
+VERSION = 2
 
 # The middleware's own lock row (a registration in progress) stands among the subscriptions under this token.
 LOCK_TOKEN = "lock.registration"
@@ -60,19 +70,16 @@ def _bigint(display_width: int) -> TypeEngine[int]:
     return BigInteger().with_variant(mysql.BIGINT(display_width=display_width), *_MYSQL)
 
 
-def _table(name: str, *items: SchemaItem) -> Table:
+def _table(name: str, *items: SchemaItem, charset: str = _CHARSET, collation: str | None = _COLLATION) -> Table:
+    given = {"engine": "InnoDB", "charset": charset, "collate": collation}
+    options: dict[str, Any] = {f"{kind}_{option}": value for kind in _MYSQL for option, value in given.items() if value}
     return Table(
         name,
         metadata,
         *items,
         # Without a rowid, SQLite keeps the rows in the primary key's own tree: a look-up reads one tree, not two.
         sqlite_with_rowid=False,
-        mysql_engine="InnoDB",
-        mysql_charset=_CHARSET,
-        mysql_collate=_COLLATION,
-        mariadb_engine="InnoDB",
-        mariadb_charset=_CHARSET,
-        mariadb_collate=_COLLATION,
+        **options,
     )
 
 
@@ -107,6 +114,55 @@ Index("tokenIndex", subscription.c.token, subscription.c.transport, subscription
 topic_wildcard = _topic_table("pns_subscription_topic_wildcard")
 topic_exact = _topic_table("pns_subscription_topic_exact")
 
+delivered = _table(
+    "oxpush_delivered",
+    Column("id", _IDENTITY, nullable=False),
+    Column("at", _bigint(20), nullable=False),
+    PrimaryKeyConstraint("id"),
+)
+
+registration = _table(
+    "registeredPush",
+    Column("cid", _NUMBER, nullable=False),
+    Column("user", _NUMBER, nullable=False),
+    Column("client", _latin1(64), nullable=False),
+    PrimaryKeyConstraint("cid", "user", "client"),
+    charset="latin1",
+    collation=None,
+)
+registered_context = _table(
+    "context2push_registration",
+    Column("cid", _NUMBER, nullable=False, autoincrement=False),
+    PrimaryKeyConstraint("cid"),
+)
+
+credential = _table(
+    "credentials",
+    Column("cid", _NUMBER, nullable=False),
+    Column("user", _NUMBER, nullable=False),
+    Column("password", _unicode(512), nullable=False),
+    Column("login", _unicode(64), nullable=False),
+    PrimaryKeyConstraint("cid", "user"),
+)
+# ``about`` is the SHA-256 of the encrypted password that the state is about, since others write passwords as well.
+credential_state = _table(
+    "oxpush_credential",
+    Column("cid", _NUMBER, nullable=False),
+    Column("user", _NUMBER, nullable=False),
+    Column("origin", _latin1(16), nullable=False),
+    Column("state", _latin1(16), nullable=False),
+    Column("about", _latin1(64), nullable=False),
+    Column("changed", _bigint(20), nullable=False),
+    PrimaryKeyConstraint("cid", "user"),
+)
+# ``current``, and ``following`` while the passwords are brought under another passphrase.
+passcrypt = _table(
+    "oxpush_passcrypt",
+    Column("name", _latin1(16), nullable=False),
+    Column("value", _latin1(512), nullable=False),
+    PrimaryKeyConstraint("name"),
+)
+
 user = _table(
     "oxpush_user",
     Column("cid", _NUMBER, nullable=False),
@@ -127,6 +183,27 @@ user_name = _table(
     ForeignKeyConstraint(["cid", "user"], [user.c.cid, user.c.user], ondelete="CASCADE"),
 )
 Index("oxpush_user_name_user", user_name.c.cid, user_name.c.user)
+
+last_user = _table(
+    "oxpush_last_user",
+    Column("cid", _NUMBER, nullable=False, autoincrement=False),
+    Column("user", _NUMBER, nullable=False),
+    PrimaryKeyConstraint("cid"),
+)
+
+# ``recent`` are the uids that were heard last, comma-separated.
+mark = _table(
+    "oxpush_mark",
+    Column("cid", _NUMBER, nullable=False),
+    Column("user", _NUMBER, nullable=False),
+    Column("uidvalidity", _bigint(20), nullable=False),
+    Column("uidnext", _bigint(20), nullable=False),
+    Column("recent", _LONG_TEXT, nullable=False),
+    Column("changed", _bigint(20), nullable=False),
+    PrimaryKeyConstraint("cid", "user"),
+)
+
+found = _table("oxpush_found", Column("name", _latin1(64), nullable=False), PrimaryKeyConstraint("name"))
 
 schema_version = _table(
     "oxpush_schema",

@@ -60,21 +60,21 @@ def error(status: int, text: str, headers: dict[str, str] | None = None) -> web.
     return json_answer(orjson.dumps({"error": text}), status, headers)
 
 
-async def read_body(request: web.BaseRequest, deadline_s: float) -> bytes | web.Response:
+async def read_body(request: web.BaseRequest, deadline_s: float, limit: int = BODY_LIMIT) -> bytes | web.Response:
     """Return the whole body, or the answer to one that is too large (413), too slow (408) or broken off (400)."""
-    if (request.content_length or 0) > BODY_LIMIT:
-        return _too_large()
+    if (request.content_length or 0) > limit:
+        return _too_large(limit)
     content = request.content
     try:
         if content.is_eof():  # it came along with the headers, as Dovecot's does
             body = content.read_nowait()
-            return body if len(body) <= BODY_LIMIT else _too_large()
+            return body if len(body) <= limit else _too_large(limit)
         async with asyncio.timeout(deadline_s):
             chunks = bytearray()
             while chunk := await content.readany():
                 chunks += chunk
-                if len(chunks) > BODY_LIMIT:
-                    return _too_large()
+                if len(chunks) > limit:
+                    return _too_large(limit)
             return bytes(chunks)
     except TimeoutError:
         response = error(408, "the body did not arrive in time")
@@ -84,5 +84,5 @@ async def read_body(request: web.BaseRequest, deadline_s: float) -> bytes | web.
     return response
 
 
-def _too_large() -> web.Response:
-    return error(413, f"the body is larger than {BODY_LIMIT} bytes")
+def _too_large(limit: int) -> web.Response:
+    return error(413, f"the body is larger than {limit} bytes")

@@ -1,39 +1,44 @@
 """The HTTP server: some addresses, and what is asked for there; the health of the node on all of them.
 
 It is aiohttp's low-level server with a table of paths: an event costs no routing, no middlewares and no access log.
-Mail servers keep their connections open for hours and lose what they send into one that closes: none is closed for
-being idle, TCP keep-alive finds the dead ones.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
 
 from oxpushctl import log
 from oxpushctl.config.settings import Settings
 from oxpushctl.interfaces import Clock
 from oxpushctl.web.answer import Canned, error, json_answer
+from oxpushctl.web.auth import Credentials, guarded
+from oxpushctl.web.connections import Connection, Connections, Handler, Protocol, Routes
 from oxpushctl.web.listen import Address, bound
 from oxpushctl.web.seldom import Seldom
+from oxpushctl.web.strangers import Patience, StrangerConnection, Strangers
 from oxpushctl.web.tls import server_context
-
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-Routes = Mapping[str, Mapping[str, Handler]]  # path → method → handler
 
 _log = log.get(__name__)
 
-# Longer than any client keeps a connection that it does not use.
-_IDLE_S = 7 * 86400.0
-# How long the rest of a body that was refused is read, so that its client gets to see the answer.
-_LINGER_S = 2.0
+_OPEN_TO_ALL = ("/health/live", "/health/ready")
 # How long the answer to what has begun may take when the server stops.
 _GRACE_S = 5.0
+
+
+@dataclass(slots=True)
+class _Place:
+    """What is served at one address; ``is_public`` if strangers come, to the paths ``for_all``."""
+
+    routes: dict[str, Mapping[str, Handler]] = field(default_factory=dict)
+    for_all: set[str] = field(default_factory=lambda: set(_OPEN_TO_ALL))
+    is_public: bool = False
 
 
 class Server:
@@ -50,14 +55,17 @@ class Server:
         is_ready: Callable[[], bool],
         clock: Clock,
         tls: ssl.SSLContext | None = None,
+        strangers: Strangers | None = None,
     ) -> None:
         self._is_ready = is_ready
         self._tls = tls
+        self._clock = clock
         self._not_http = Seldom(clock.monotonic)
-        self._routes: dict[Address, dict[str, Mapping[str, Handler]]] = {}
+        self._strangers = Strangers(Patience(), clock.monotonic) if strangers is None else strangers
+        self._places: dict[Address, _Place] = {}
         self._listeners: list[asyncio.AbstractServer] = []
         self._paths: list[Path] = []
-        self._connections: list[_Connections] = []
+        self._connections: list[Connections] = []
         self._bound: dict[Address, list[str]] = {}
         self._is_stopping = False
         self.add(listen, routes)
@@ -78,31 +86,60 @@ class Server:
         """
         return cls(listen, routes, is_ready=is_ready, clock=clock, tls=server_context(settings, etc))
 
-    def add(self, listen: Sequence[str], routes: Routes) -> None:
-        """Serve further routes, at further addresses or at the same; raise ``ConfigurationError`` for a bad address."""
+    def add(
+        self,
+        listen: Sequence[str],
+        routes: Routes,
+        *,
+        is_public: bool = False,
+        credentials: Credentials | None = None,
+    ) -> None:
+        """Serve further routes, at further addresses or at the same; raise ``ConfigurationError`` for a bad address.
+
+        ``is_public``: for everybody, so that connections get deadlines. ``credentials`` are asked for at TCP addresses:
+        a socket is open to whoever may open the file.
+        """
         health: Routes = {
             "/health/live": {"GET": self._live, "HEAD": self._live},
             "/health/ready": {"GET": self._ready, "HEAD": self._ready},
         }
+        behind_guard = guarded(routes, credentials, self._clock.monotonic) if credentials is not None else routes
         for text in listen:
-            self._routes.setdefault(Address.parse(text), {}).update({**health, **routes})
+            address = Address.parse(text)
+            place = self._places.setdefault(address, _Place())
+            place.routes.update({**health, **(routes if address.path is not None else behind_guard)})
+            if is_public:
+                place.is_public = True
+                place.for_all.update(routes)
 
     async def start(self) -> Sequence[str]:
         """Listen everywhere and return the addresses; raise ``NotReachable`` when one is taken by another program."""
-        loop = asyncio.get_running_loop()
         addresses = []
-        for address, routes in self._routes.items():
-            connections = _Connections(self._dispatcher(routes), self._tell_not_http)
+        for address, place in self._places.items():
+            connections = Connections(self._dispatcher(place), self._protocol(place))
             self._connections.append(connections)
             for listener in address.open():
                 addresses.append(str(bound(listener)))
                 self._bound.setdefault(address, []).append(addresses[-1])
                 if address.path is not None:
                     self._paths.append(address.path)
-                    self._listeners.append(await loop.create_unix_server(connections, sock=listener))
-                else:
-                    self._listeners.append(await loop.create_server(connections, sock=listener, ssl=self._tls))
+                self._listeners.append(await self._serve(listener, place, connections))
         return addresses
+
+    async def _serve(self, listener: socket.socket, place: _Place, connections: Connections) -> asyncio.AbstractServer:
+        loop = asyncio.get_running_loop()
+        if listener.family == socket.AF_UNIX:
+            return await loop.create_unix_server(connections, sock=listener)
+        limit_s = self._strangers.patience.head_s if place.is_public and self._tls is not None else None
+        return await loop.create_server(
+            connections, sock=listener, ssl=self._tls, ssl_handshake_timeout=limit_s, ssl_shutdown_timeout=limit_s
+        )
+
+    def _protocol(self, place: _Place) -> Protocol:
+        """Return what makes the connections of one address."""
+        if place.is_public:
+            return lambda connections: StrangerConnection(connections, self._tell_not_http, self._strangers)
+        return lambda connections: Connection(connections, self._tell_not_http)
 
     def addresses(self, listen: Sequence[str]) -> Sequence[str]:
         """Return where it listens for some of the addresses it was given, ports of 0 replaced by what was taken."""
@@ -125,11 +162,11 @@ class Server:
         """Close what is open."""
         await self.stop_accepting()
 
-    def _dispatcher(self, routes: Mapping[str, Mapping[str, Handler]]) -> Handler:
+    def _dispatcher(self, place: _Place) -> Handler:
         """Return the handler of one address."""
 
         async def dispatch(request: web.BaseRequest) -> web.StreamResponse:
-            methods = routes.get(request.path)
+            methods = place.routes.get(request.path)
             if methods is None:
                 return error(404, "there is nothing here")
             handler = methods.get(request.method)
@@ -142,7 +179,17 @@ class Server:
                 response.force_close()
             return response
 
-        return dispatch
+        async def dispatch_to_strangers(request: web.BaseRequest) -> web.StreamResponse:
+            connection = request.protocol
+            if not isinstance(connection, StrangerConnection):
+                return await dispatch(request)
+            connection.served()
+            response = await dispatch(request)
+            if response.status < 400 and request.path not in place.for_all:
+                connection.trust()
+            return response
+
+        return dispatch_to_strangers if place.is_public else dispatch
 
     async def _live(self, _: web.BaseRequest) -> web.Response:
         return json_answer(b'{"live":true}')
@@ -153,47 +200,3 @@ class Server:
     def _tell_not_http(self, peer: str | None) -> None:
         if count := self._not_http.due():
             _log.warning("not HTTP, connection closed", peer=peer, count=count)
-
-
-class _Connections(web.Server):
-    """The connections of one address."""
-
-    def __init__(self, handler: Handler, tell_not_http: Callable[[str | None], None]) -> None:
-        super().__init__(handler)
-        self._tell_not_http = tell_not_http
-
-    def __call__(self) -> RequestHandler:
-        """Make the protocol of a new connection."""
-        return _Connection(self, self._tell_not_http)
-
-
-class _Connection(RequestHandler):
-    """One connection; what strangers send is neither repeated to them nor written into the log."""
-
-    __slots__ = ("_tell_not_http",)
-
-    def __init__(self, connections: _Connections, tell_not_http: Callable[[str | None], None]) -> None:
-        super().__init__(
-            connections,
-            loop=asyncio.get_running_loop(),
-            keepalive_timeout=_IDLE_S,
-            lingering_time=_LINGER_S,
-            access_log=None,  # type: ignore[arg-type]  # how aiohttp is told to keep none
-            auto_decompress=False,  # nobody who notifies compresses, and a bomb is small
-        )
-        self._tell_not_http = tell_not_http
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """Answer what is not HTTP; anything else is a bug, told as aiohttp does."""
-        if status != 400:
-            return super().handle_error(request, status, exc, message)
-        self._tell_not_http(request.remote or None)
-        response = error(400, "this is not HTTP as we understand it")
-        response.force_close()
-        return response

@@ -82,12 +82,13 @@ from pathlib import Path
 from oxpushctl import app
 from oxpushctl.config import reading
 from oxpushctl.model import PushUser, Subscription
+from oxpushctl.storage import opened_storage
 
 async def fill():
     configuration = reading.read(Path({str(root / "etc")!r}), environ=os.environ, overrides=())
-    async with app.opened_stores(configuration) as stores:
+    async with opened_storage(configuration) as storage:
         for user in range(1, {users} + 1):
-            await stores.subscriptions.subscribe(Subscription(
+            await storage.subscriptions.subscribe(Subscription(
                 user=PushUser(1, user), client={CLIENT!r}, transport="apn", token=f"{{user:064x}}"))
 
 asyncio.run(fill())

@@ -136,7 +136,7 @@ def test_code(command: Command, name: str) -> None:
         ("OXP999", "Error: OXP999: there is no finding with this code (oxpushctl config explain lists all)"),
         ("com.openexchange.pns.delayDurations", "did you mean com.openexchange.pns.delayDuration?"),
         ("com.openexchange.PNS.delaydurations", "did you mean com.openexchange.pns.delayDuration?"),
-        ("maxAge", "did you mean oxpushctl.push.maxAge?"),
+        ("maxAge", "did you mean oxpushctl.sessions.maxAge or oxpushctl.push.maxAge?"),
         ("kestore", "did you mean keystore?"),
         ("com.openexchange.caldav.enabled", "it belongs to another module of the middleware, or to none"),
         (

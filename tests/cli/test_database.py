@@ -15,11 +15,12 @@ from tests.peers.mariadb import MariaDb
 from tests.stores.middleware_tables import RELEASE_7_8
 
 ALL_TABLES = ", ".join(table.name for table in schema.metadata.sorted_tables)
-OUR_TABLES = "oxpush_schema, oxpush_user, oxpush_user_name"
+OUR_TABLES = ", ".join(table.name for table in schema.metadata.sorted_tables if table.name not in RELEASE_7_8)
 NARROW = (
     "column expires of pns_subscription, column meta of pns_subscription, column client of pns_subscription "
     "(for all of Unicode), primary key of pns_subscription (cid, user, token, client), "
-    "index tokenIndex of pns_subscription"
+    "index tokenIndex of pns_subscription, column password of credentials (512 characters, for all of Unicode), "
+    "column login of credentials (for all of Unicode)"
 )
 PHONE = ("-c", "1", "-u", "3", "-i", "open-xchange-mobile-api-facade", "--transport", "apn", "--token", "a1b2c3")
 

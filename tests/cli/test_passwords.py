@@ -45,6 +45,13 @@ def test_what_is_no_password(tmp_path: Path, content: bytes, words: str) -> None
     assert "sesa" not in str(raised.value)
 
 
+def test_passphrase(tmp_path: Path) -> None:
+    """What is no password is called by its own name."""
+    (tmp_path / "old").touch()
+    with pytest.raises(BadData, match="there is no passphrase in its first line"):
+        given_password("?", tmp_path / "old", noun="passphrase")
+
+
 @pytest.mark.parametrize("name", ["nowhere", "."])
 def test_no_file(tmp_path: Path, name: str) -> None:
     """A file that is not there, or is a folder."""

@@ -4,8 +4,10 @@ import json
 import os
 import pty
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -77,14 +79,61 @@ def test_taken_name(oxpushctl: Command) -> None:
     assert ended == Ended(65, "", "oxpushctl: the name 'AL' belongs to user 3 of context 1\n")
 
 
+def test_another_login(oxpushctl: Command) -> None:
+    """An id with another login is bad input, unless it is said that the person is the same."""
+    oxpushctl("users", "add", "-c", "1", "-u", "3", "--login", "alice")
+    other = ("users", "add", "-c", "1", "-u", "3", "--login", "bob")
+
+    refused = oxpushctl.process(*other)
+    after = oxpushctl("users", "list", "-f", "csv").stdout
+    renamed = oxpushctl.process(*other, "--rename")
+
+    assert refused == Ended(
+        65,
+        "",
+        "oxpushctl: user 3 of context 1 is alice: another login would give its devices to somebody else "
+        "(--rename if it is the same person, or remove the user first)\n",
+    )
+    assert after.endswith("\n1,3,alice,,\n")
+    assert renamed == Ended(0, "", "User 3 of context 1 stored with the login bob.\n")
+    assert oxpushctl("users", "list", "-f", "csv").stdout.endswith("\n1,3,bob,,\n")
+
+
 def test_remove(oxpushctl: Command) -> None:
-    """A user is removed once; then there is no such user."""
+    """A user is removed once; then there is no such user, and a hint at devices that may be there all the same."""
     oxpushctl("users", "add", "-c", "1", "-u", "3", "--login", "alice")
 
-    assert oxpushctl("users", "remove", "-c", "1", "-u", "3") == Ended(0, "", "User 3 of context 1 removed.\n")
-    assert oxpushctl("users", "remove", "-c", "1", "-u", "3") == Ended(
-        67, "", "oxpushctl: no user 3 of context 1 in the directory\n"
+    assert oxpushctl.process("users", "remove", "-c", "1", "-u", "3") == Ended(0, "", "User 3 of context 1 removed.\n")
+    assert oxpushctl.process("users", "remove", "-c", "1", "-u", "3") == Ended(
+        67,
+        "",
+        "oxpushctl: no user 3 of context 1 in the directory "
+        "(oxpushctl subscriptions remove removes the devices of one that is not in it)\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("devices", "has_password", "words"),
+    [
+        (1, False, ", with 1 device"),
+        (2, True, ", with 2 devices and the kept password"),
+        (0, True, ", with the kept password"),
+    ],
+)
+def test_what_goes_with_a_user(oxpushctl: Command, devices: int, has_password: bool, words: str) -> None:
+    """It is said what a removed user had; nothing of it is left."""
+    oxpushctl("users", "add", "-c", "1", "-u", "3", "--login", "alice")
+    for number in range(devices):
+        phone = ("-i", "app", "--transport", "apn", "--token", f"a{number}")
+        oxpushctl("subscriptions", "add", "-c", "1", "-u", "3", *phone)
+    if has_password:
+        with closing(sqlite3.connect(oxpushctl.state / "oxpushctl.db")) as database, database:
+            database.execute("INSERT INTO credentials (cid, user, password, login) VALUES (1, 3, 'x', 'alice')")
+
+    removed = oxpushctl("users", "remove", "-c", "1", "-u", "3")
+
+    assert removed == Ended(0, "", f"User 3 of context 1 removed{words}.\n")
+    assert oxpushctl("subscriptions", "list").stderr == "No subscriptions.\n"
 
 
 @pytest.mark.parametrize(
@@ -148,6 +197,59 @@ def test_import_of_many(oxpushctl: Command) -> None:
 
     assert oxpushctl("users", "import", "-", stdin="\n".join(lines)) == Ended(0, "", "1201 users stored.\n")
     assert len(oxpushctl("users", "list", "-f", "jsonl").stdout.splitlines()) == 1201
+
+
+def test_import_once_more(oxpushctl: Command) -> None:
+    """What was interrupted is imported from its start: users that are stored already are no trouble."""
+    lines = [json.dumps({"context": 1, "user": user, "login": f"u{user}", "alias": ["a" * user]}) for user in (1, 2, 3)]
+    oxpushctl("users", "import", "-", stdin=lines[0])
+
+    ended = oxpushctl("users", "import", "-", stdin="\n".join(lines))
+
+    assert ended == Ended(0, "", "3 users stored.\n")
+    listed = oxpushctl("users", "list", "-f", "json").stdout
+    assert [(row["login"], row["alias"]) for row in json.loads(listed)] == [
+        ("u1", ["a"]),
+        ("u2", ["aa"]),
+        ("u3", ["aaa"]),
+    ]
+
+
+def test_import_of_other_logins(oxpushctl: Command) -> None:
+    """A line that gives an id another login is refused, and stored only where the persons are said to be the same."""
+    oxpushctl("users", "add", "-c", "1", "-u", "3", "--login", "alice")
+    lines = '{"context":1,"user":3,"login":"bob"}\n{"context":1,"user":4,"login":"carol"}\n'
+
+    refused = oxpushctl.process("users", "import", "-", stdin=lines)
+    renamed = oxpushctl.process("users", "import", "--rename", "-", stdin=lines)
+
+    assert refused.code == 65
+    assert re.fullmatch(
+        r"standard input:1: user 3 of context 1 is alice: .*\noxpushctl: 1 line refused, 1 user stored\n",
+        refused.stderr,
+    )
+    assert renamed == Ended(0, "", "2 users stored.\n")
+    assert oxpushctl("users", "list", "-f", "csv").stdout.endswith("\n1,3,bob,,\n1,4,carol,,\n")
+
+
+def test_import_of_odd_names(oxpushctl: Command) -> None:
+    """Names that cannot be kept to the letter are refused with their lines, the others are listed as they came."""
+    kept = ["'; DROP TABLE oxpush_user; --", "a\\", "%s", "📱", "l" * 255]
+    refused = ["a\0b", "l" * 65536, "L" * 255, "a "]
+    lines = [json.dumps({"context": 1, "user": user, "login": login}) for user, login in enumerate(kept + refused, 1)]
+
+    ended = oxpushctl.process("users", "import", "-", stdin="\n".join(lines))
+
+    assert ended == Ended(
+        65,
+        "",
+        "standard input:6: login has a control character\n"
+        "standard input:7: login has 65536 characters, 255 are possible\n"
+        f"standard input:8: the name '{'L' * 255}' belongs to user 5 of context 1\n"
+        "standard input:9: login ends with a space\n"
+        "oxpushctl: 4 lines refused, 5 users stored\n",
+    )
+    assert [row["login"] for row in json.loads(oxpushctl("users", "list", "-f", "json").stdout)] == kept
 
 
 def test_import_of_nothing(oxpushctl: Command, tmp_path: Path) -> None:

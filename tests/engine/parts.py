@@ -105,6 +105,7 @@ class PlainStore:
         self.subscriptions = list(subscriptions)
         self.failures = list(failures)
         self.queries: list[Sequence[PushUser]] = []
+        self.reached: dict[bytes, int] = {}
 
     async def matching(self, users: Sequence[PushUser], topic: str) -> Mapping[PushUser, Sequence[Subscription]]:
         self.queries.append(users)
@@ -114,8 +115,9 @@ class PlainStore:
         assert topic == NEW_MAIL
         return {user: [wish for wish in self.subscriptions if wish.user == user] for user in users}
 
-    async def subscribe(self, subscription: Subscription) -> None:
+    async def subscribe(self, subscription: Subscription) -> bool:
         self.subscriptions.append(subscription)
+        return False
 
     async def unsubscribe(self, user: PushUser, client: str | None, token: str | None) -> Sequence[Subscription]:
         return []
@@ -126,6 +128,16 @@ class PlainStore:
 
     async def sweep(self) -> Sequence[Subscription]:
         return []
+
+    async def standing(self, ids: Sequence[bytes]) -> frozenset[bytes]:
+        if self.failures:
+            raise self.failures.pop(0)
+        return frozenset(wish.id for wish in self.subscriptions if wish.id in ids)
+
+    async def delivered(self, at_ms: Mapping[bytes, int]) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.reached.update(at_ms)
 
     async def listing(self, user: PushUser | None, client: str | None) -> Sequence[Subscription]:
         return self.subscriptions

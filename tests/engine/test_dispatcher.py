@@ -2,69 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-
 import pytest
 
-from oxpushctl.engine.buffer import Buffer
-from oxpushctl.engine.clock import SystemClock
-from oxpushctl.engine.delivery import LATE_S, Delivery
-from oxpushctl.engine.dispatcher import Dispatcher
+from oxpushctl.engine.delivery import LATE_S
 from oxpushctl.engine.outbox import MemoryOutbox
-from oxpushctl.engine.routes import Routes
 from oxpushctl.errors import NotKept, NotReachable
 from oxpushctl.model import Outcome, Verdict
-from tests.engine.parts import BERTA, PlainGenerator, PlainStore, ScriptedTransport, mail, phone
+from tests.engine.parts import BERTA, PlainStore, ScriptedTransport, mail, phone
+from tests.engine.running import Engine
 from tests.waiting import until
-
-
-class Now(SystemClock):
-    """The system's clock, whose wall time may be moved."""
-
-    offset = 0.0
-
-    def now(self) -> float:
-        return super().now() + self.offset
-
-
-class Engine:
-    """A dispatcher with everything around it."""
-
-    def __init__(
-        self,
-        store: PlainStore,
-        *transports: ScriptedTransport,
-        outbox: MemoryOutbox | None = None,
-        is_enabled: Callable[[str, str, str], bool] = lambda *_: True,
-        delay_s: float = 0.05,
-    ) -> None:
-        self.clock = Now()
-        self.outbox = outbox or MemoryOutbox()
-        self.delivery = Delivery(
-            Routes(transports, [PlainGenerator()], is_enabled),
-            store,
-            self.outbox,
-            self.clock,
-            chance=lambda: 0.0,
-        )
-        self.dispatcher = Dispatcher(
-            outbox=self.outbox,
-            buffer=Buffer(delay_s, 10 * delay_s),
-            subscriptions=store,
-            delivery=self.delivery,
-            clock=self.clock,
-            max_age_s=3600.0,
-        )
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[Dispatcher]:
-        task = asyncio.get_running_loop().create_task(self.dispatcher.run())
-        yield self.dispatcher
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await self.dispatcher.aclose()
 
 
 async def test_event_reaches_every_device() -> None:

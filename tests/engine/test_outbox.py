@@ -49,7 +49,7 @@ async def test_kept_back_entry_falls_due_once() -> None:
     await outbox.put(event)
     outbox.matched(event.id, [kept])
     outbox.later(kept, 10.0)
-    assert [outbox.due(9.9), outbox.next_due(), outbox.due(10.0), outbox.due(11.0)] == [[], 10.0, [kept], []]
+    assert [outbox.due(9.9, 5), outbox.next_due(), outbox.due(10.0, 5), outbox.due(11.0, 5)] == [[], 10.0, [kept], []]
 
 
 async def test_full_outbox_refuses() -> None:

@@ -19,6 +19,7 @@ is_there() {
         dovecot-lmtpd) test -x /usr/lib/dovecot/lmtp ;;
         mariadb-server) command -v mariadbd >/dev/null ;;
         postgresql) command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ;;
+        redis-server) command -v redis-server >/dev/null ;;
         nghttp2-server) command -v nghttpd >/dev/null ;;
         chromium | curl | zsh | fish | groff) command -v "$1" >/dev/null ;;
         nodejs) command -v node >/dev/null ;;

@@ -18,7 +18,7 @@ import smtplib
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
@@ -54,6 +54,7 @@ auth_mechanisms = plain login
 auth_failure_delay = 0
 auth_master_user_separator = *
 {tls}
+login_trusted_networks = {trusted_networks}
 {passdbs}
 userdb {{
   driver = static
@@ -114,6 +115,13 @@ passdb {{
   result_success = continue
 }}"""
 
+_PASSWORDS_PASSDB = """\
+auth_username_chars =
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%u {folder}/passwords
+}}"""
+
 
 class DovecotError(Exception):
     """Dovecot did not start, or did not do what a test asked of it; its log is in the text."""
@@ -145,15 +153,19 @@ class LogIns:
 
     ``certificate`` and its key (PEM) make it offer STARTTLS and listen at ``imaps_port``; ``is_tls_required`` lets
     nobody in without. ``master`` is a master user, named after a ``*`` in its log-ins, and its password. ``passdbs``
-    judge passwords. ``most_sessions`` is per user and address, 0 is without limit.
+    judge passwords, in the place of which ``passwords`` has those of users with any name and without a colon.
+    ``most_sessions`` is per user and address, 0 is without limit. Who logs in from
+    ``trusted_networks`` is believed the address of the client on whose behalf.
     """
 
     certificate: tuple[Path, Path] | None = None
     is_tls_required: bool = False
     master: tuple[str, str] | None = None
     passdbs: str = _ANYBODY_PASSDB
+    passwords: Mapping[str, str] | None = None
     has_metadata: bool = True
     most_sessions: int = 0
+    trusted_networks: str = ""
 
     def settings(self, folder: Path) -> dict[str, str]:
         """Write what these are in Dovecot's configuration, and the file of master users."""
@@ -163,11 +175,21 @@ class LogIns:
             tls = f"ssl = {'required' if self.is_tls_required else 'yes'}\nssl_cert = <{certificate}\nssl_key = <{key}"
             if self.is_tls_required:
                 tls += "\ndisable_plaintext_auth = yes"
+        if self.passwords is not None:
+            lines = "".join(f"{name}:{password}\n" for name, password in self.passwords.items())
+            (folder / "passwords").write_text(lines, encoding="utf-8")
+            passdbs = _PASSWORDS_PASSDB.format(folder=folder)
         if self.master is not None:
             (folder / "master-users").write_text(":".join(self.master) + "\n")
             passdbs = f"{_MASTER_PASSDB.format(folder=folder)}\n{passdbs}"
         metadata = "yes" if self.has_metadata else "no"
-        return {"tls": tls, "passdbs": passdbs, "metadata": metadata, "most_sessions": str(self.most_sessions)}
+        return {
+            "tls": tls,
+            "passdbs": passdbs,
+            "metadata": metadata,
+            "most_sessions": str(self.most_sessions),
+            "trusted_networks": self.trusted_networks,
+        }
 
 
 _ANYBODY = LogIns()
@@ -240,14 +262,14 @@ class Dovecot:
         path = self._folder and self._folder / "dovecot.log"
         return path.read_text(encoding="utf-8", errors="replace") if path and path.exists() else "(no log)"
 
-    def register(self, login: str, value: str) -> None:
+    def register(self, login: str, value: str, password: str = PASSWORD) -> None:
         """Write the registration of a mailbox, such as ``user=3@1``, as its owner over IMAP."""
         quoted = value.replace("\\", "\\\\").replace('"', '\\"')
-        self._set_metadata(login, f'"{quoted}"')
+        self._set_metadata(login, f'"{quoted}"', password)
 
-    def unregister(self, login: str) -> None:
+    def unregister(self, login: str, password: str = PASSWORD) -> None:
         """Remove the registration of a mailbox."""
-        self._set_metadata(login, "NIL")
+        self._set_metadata(login, "NIL", password)
 
     def deliver(self, recipients: Sequence[str], message: EmailMessage | bytes) -> dict[str, str]:
         """Hand over one mail by LMTP as an MTA does; return the answer to each recipient: ``250 2.0.0 … Saved``.
@@ -269,9 +291,9 @@ class Dovecot:
                 answers.update({recipient: lmtp.getreply() for recipient in accepted})
         return {recipient: f"{code} {text.decode()}" for recipient, (code, text) in answers.items()}
 
-    def _set_metadata(self, login: str, value: str) -> None:
+    def _set_metadata(self, login: str, value: str, password: str) -> None:
         with imaplib.IMAP4(HOST, self.imap_port, timeout=_TALK_LIMIT_S) as imap:
-            imap.login(login, PASSWORD)
+            imap.authenticate("PLAIN", lambda _: f"\0{login}\0{password}".encode())
             status, lines = imap.xatom("SETMETADATA", '""', f"({REGISTRATION_ENTRY} {value})")
             if status != "OK":
                 raise DovecotError(f"SETMETADATA for {login}: {status} {lines!r}")

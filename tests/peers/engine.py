@@ -31,6 +31,16 @@ class Engine:
         """``unix:/path`` of the admin address."""
         return dict(word.split("=", 1) for word in self.ready.split()[1:])["admin"]
 
+    @property
+    def public(self) -> str:
+        """``host:port`` that apps reach."""
+        return dict(word.split("=", 1) for word in self.ready.split()[1:])["public"]
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
     def log(self) -> str:
         """What it wrote to standard error so far."""
         return self._log.read_text(encoding="utf-8")

@@ -17,6 +17,7 @@ from oxpushctl.stores.sql.subscriptions import SqlSubscriptionStore
 from oxpushctl.stores.sql.users import SqlUserDirectory
 from tests.peers.mariadb import MariaDb
 from tests.peers.postgresql import PostgreSql
+from tests.peers.redis import Redis
 
 KINDS = ("sqlite", "mariadb", "postgresql")
 Sql = Callable[..., Sequence[tuple[Any, ...]]]
@@ -41,6 +42,12 @@ def mariadb() -> Iterator[MariaDb]:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSql]:
     with PostgreSql() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Redis]:
+    with Redis() as server:
         yield server
 
 
@@ -115,7 +122,7 @@ def now() -> Now:
 
 @pytest.fixture
 def store(database: Database, now: Now) -> SqlSubscriptionStore:
-    return SqlSubscriptionStore(database, now)
+    return SqlSubscriptionStore(database, now=now)
 
 
 @pytest.fixture

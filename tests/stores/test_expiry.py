@@ -53,7 +53,7 @@ async def test_sweep_in_parts(store: SqlSubscriptionStore, now: Now) -> None:
 
 async def test_sweep_of_a_device_that_comes_again(database: Database, url: str, now: Now) -> None:
     """A device that comes again while a sweep is under way stays."""
-    store = SqlSubscriptionStore(database, now)
+    store = SqlSubscriptionStore(database, now=now)
 
     class Renewed(Database):
         async def read(self, work: Callable[[Connection], T], *, of: Table, empty: E) -> T | E:
@@ -64,7 +64,7 @@ async def test_sweep_of_a_device_that_comes_again(database: Database, url: str, 
     sweeping = Renewed.open(url)
     await store.subscribe(replace(PHONE, expires_ms=now.ms - 1))
 
-    swept = await SqlSubscriptionStore(sweeping, now).sweep()
+    swept = await SqlSubscriptionStore(sweeping, now=now).sweep()
 
     await sweeping.aclose()
     assert swept == []

@@ -15,14 +15,14 @@ from sqlalchemy import create_engine, insert
 from sqlalchemy.engine import make_url
 
 from oxpushctl.errors import BadData, ConfigurationError
-from oxpushctl.model import NEW_MAIL, PushUser, Subscription
+from oxpushctl.model import NEW_MAIL, PushUser, Registration, Subscription
 from oxpushctl.stores import schema
 from oxpushctl.stores.sql.database import Database
 from oxpushctl.stores.sql.layout import KnownLayout
+from oxpushctl.stores.sql.registrations import SqlRegistrationStore
 from oxpushctl.stores.sql.subscriptions import SqlSubscriptionStore
-from tests.peers.mariadb import MariaDb
 from tests.stores.conftest import Now, Sql
-from tests.stores.middleware_tables import EXACT, RELEASE_7_8, RELEASE_8_19, SUBSCRIPTION, WILDCARD
+from tests.stores.middleware_tables import CREDENTIAL, RELEASE_7_8, RELEASE_8_19, SUBSCRIPTION
 
 ALICE, BOB = PushUser(1, 3), PushUser(1, 4)
 PHONE = Subscription(ALICE, "open-xchange-mobile-api-facade", "apn", "a1b2c3")
@@ -32,7 +32,11 @@ ALL_STEPS = [
     "column client of pns_subscription (for all of Unicode)",
     "primary key of pns_subscription (cid, user, token, client)",
     "index tokenIndex of pns_subscription",
+    "column password of credentials (512 characters, for all of Unicode)",
+    "column login of credentials (for all of Unicode)",
 ]
+INDEX = ALL_STEPS[4:5]
+OURS = sorted(name for name in schema.metadata.tables if name.startswith("oxpush_"))
 
 
 @pytest.fixture
@@ -50,7 +54,7 @@ def _made(sql: Sql, tables: Mapping[str, str]) -> None:
 
 
 def _layout(sql: Sql) -> list[str]:
-    return [str(sql(f"SHOW CREATE TABLE {name}")[0][1]) for name in (SUBSCRIPTION, WILDCARD, EXACT)]
+    return [str(sql(f"SHOW CREATE TABLE {name}")[0][1]) for name in RELEASE_8_19]
 
 
 def _columns(sql: Sql) -> list[tuple[object, ...]]:
@@ -67,10 +71,11 @@ async def test_today_s_tables_are_left_as_they_are(
     made = await database.prepare()
     await store.subscribe(replace(PHONE, user=BOB, expires_ms=now.ms + 1))
     await store.subscribe(replace(PHONE, client="日本"))
+    await SqlRegistrationStore(database).add(Registration(ALICE, PHONE.client))
     found = await store.matching([ALICE, BOB], NEW_MAIL)
     await store.unsubscribe(BOB, None, None)
 
-    assert made == ["oxpush_schema", "oxpush_user", "oxpush_user_name"]
+    assert sorted(made) == OURS
     assert {user: [each.client for each in its] for user, its in found.items()} == {
         ALICE: ["日本"],
         BOB: [PHONE.client],
@@ -83,8 +88,8 @@ async def test_index_that_a_fresh_schema_lacks(database: Database, sql: Sql) -> 
     _made(sql, RELEASE_8_19)
     before, rows = _layout(sql), _columns(sql)
 
-    assert await database.pending() == ALL_STEPS[-1:]
-    assert await database.upgrade() == ALL_STEPS[-1:]
+    assert await database.pending() == INDEX
+    assert await database.upgrade() == INDEX
 
     assert await database.pending() == []
     index = "KEY `tokenIndex` (`token`,`transport`,`client`)"
@@ -162,6 +167,8 @@ async def test_widened_while_the_engine_runs(store: SqlSubscriptionStore, databa
 async def test_old_tables_are_widened(database: Database, store: SqlSubscriptionStore, sql: Sql) -> None:
     """All that today's tables have is added step by step, every row is kept, and once more finds nothing to do."""
     _made(sql, RELEASE_7_8)
+    kept = {"cid": 1, "user": 3, "login": "alice", "password": "p" * 64}
+    sql(insert(schema.credential).values(**kept))
     rows = _columns(sql)
     heard: list[str] = []
 
@@ -170,19 +177,21 @@ async def test_old_tables_are_widened(database: Database, store: SqlSubscription
     assert done == heard == ALL_STEPS
     assert (await database.upgrade(), await database.pending()) == ([], [])
     assert _columns(sql) == [(*row, None, None) for row in rows]
+    assert sql("SELECT cid, user, login, password FROM credentials") == [tuple(kept.values())]
     [listed] = await store.listing()
     assert (listed.token, listed.topics) == ("a1b2c3", ("ox:mail:*",))
 
 
-async def test_widened_table_is_today_s(database: Database, url: str, sql: Sql, mariadb: MariaDb) -> None:
+@pytest.mark.parametrize("name", [SUBSCRIPTION, CREDENTIAL])
+async def test_widened_table_is_today_s(database: Database, sql: Sql, name: str) -> None:
     """After the steps the columns and keys of an old table are those of 8.19, to the letter."""
     _made(sql, RELEASE_7_8)
     await database.upgrade()
-    widened = sql("SHOW CREATE TABLE pns_subscription")[0][1]
+    widened = sql(f"SHOW CREATE TABLE {name}")[0][1]
 
-    sql("DROP TABLE pns_subscription", RELEASE_8_19[SUBSCRIPTION])
+    sql(f"DROP TABLE {name}", RELEASE_8_19[name])
     await database.upgrade()
-    today_s = sql("SHOW CREATE TABLE pns_subscription")[0][1]
+    today_s = sql(f"SHOW CREATE TABLE {name}")[0][1]
 
     def lines(ddl: str) -> list[str]:
         # Columns of the table's own character set and collation may or may not name them.
@@ -203,7 +212,7 @@ async def test_rows_that_a_step_would_make_one(database: Database, sql: Sql) -> 
 
     assert len(_columns(sql)) == 3
     sql("DELETE FROM pns_subscription WHERE client = 'ass'")
-    assert await database.upgrade() == [ALL_STEPS[2], ALL_STEPS[4]]
+    assert await database.upgrade() == [ALL_STEPS[2], *ALL_STEPS[4:]]
 
 
 def _started(url: str) -> subprocess.Popen[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from oxpushctl.errors import BadData
-from oxpushctl.model import NEW_MAIL, DirectoryEntry, PushUser, Subscription
+from oxpushctl.model import NEW_MAIL, DirectoryEntry, PushUser, Removed, Subscription
 from oxpushctl.stores.sql.subscriptions import SqlSubscriptionStore
 from oxpushctl.stores.sql.users import SqlUserDirectory
 
@@ -76,7 +76,7 @@ async def test_names(directory: SqlUserDirectory) -> None:
     assert await directory.listing() == entries
     assert [await directory.resolve(name) for name in names] == [entry.user for entry in entries]
     assert {await directory.resolve(f"{name[:-1]}x") for name in names} == {None}
-    assert [await directory.remove(entry.user) for entry in entries[1:]] == [True] * (len(entries) - 1)
+    assert [await directory.remove(entry.user) for entry in entries[1:]] == [Removed()] * (len(entries) - 1)
     assert await directory.listing() == entries[:1]
 
 

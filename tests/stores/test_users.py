@@ -1,10 +1,16 @@
+"""The directory: whose a name is, and whose an id."""
+
 from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
 
 import pytest
 
-from oxpushctl.errors import BadData
+from oxpushctl.errors import BadData, TryLater
 from oxpushctl.model import DirectoryEntry, PushUser
 from oxpushctl.stores.sql.users import SqlUserDirectory
+from tests.stores.conftest import Sql
 
 ALICE = DirectoryEntry(PushUser(1, 3), "Alice@Example.org", "alice@example.org", ("al", "Åsa"))
 BOB = DirectoryEntry(PushUser(1, 4), "bob")
@@ -46,14 +52,46 @@ async def test_resolve(directory: SqlUserDirectory, name: str, user: PushUser | 
     assert await directory.resolve(name) == user
 
 
+async def test_entry(directory: SqlUserDirectory) -> None:
+    """What is known of a user is returned as it was given; of another, or one that cannot be, nothing is known."""
+    users = (ALICE.user, BOB.user, PushUser(1, 5), PushUser(3, 1), PushUser(1, 2**64))
+    assert [await directory.entry(user) for user in users] == [None] * 5
+    await directory.add_all([ALICE, BOB])
+
+    assert [await directory.entry(user) for user in users] == [ALICE, BOB, None, None, None]
+
+
 async def test_replace(directory: SqlUserDirectory) -> None:
-    """A user that is added again is replaced: names that it lost are free."""
+    """A user that is added again is replaced: names that it lost are free, its login may be spelt in another case."""
     await directory.add(ALICE)
 
-    await directory.add(DirectoryEntry(ALICE.user, "alice", "", ("AL", "Alice")))
+    await directory.add(DirectoryEntry(ALICE.user, "alice@example.ORG", "", ("AL", "Alice@Example.Org", "al")))
 
-    assert await directory.listing() == [DirectoryEntry(ALICE.user, "alice", "", ("AL",))]
+    assert await directory.listing() == [DirectoryEntry(ALICE.user, "alice@example.ORG", "", ("AL",))]
     assert await directory.resolve("Åsa") is None
+
+
+@pytest.mark.parametrize("login", ["carol", "AL"])
+async def test_another_login(directory: SqlUserDirectory, login: str) -> None:
+    """An id is not given to another person, not even under one of its aliases: its devices would be that person's."""
+    await directory.add_all([ALICE, BOB])
+
+    with pytest.raises(BadData, match=r"^user 3 of context 1 is Alice@Example\.org: another login would give its dev"):
+        await directory.add(DirectoryEntry(ALICE.user, login))
+
+    assert await directory.listing() == [ALICE, BOB]
+
+
+async def test_rename(directory: SqlUserDirectory) -> None:
+    """A person that is renamed keeps its id, and the former login is free; others' names stay theirs."""
+    await directory.add_all([ALICE, BOB])
+
+    await directory.add(DirectoryEntry(ALICE.user, "alice.smith", "", ("al",)), rename=True)
+    with pytest.raises(BadData, match=r"belongs to user 4 of context 1$"):
+        await directory.add(DirectoryEntry(ALICE.user, "Bob"), rename=True)
+
+    assert await directory.listing() == [DirectoryEntry(ALICE.user, "alice.smith", "", ("al",)), BOB]
+    assert await directory.resolve(ALICE.login) is None
 
 
 @pytest.mark.parametrize("names", [("AL", ()), ("b", ("x", "ALICE@example.org"))])
@@ -100,11 +138,59 @@ async def test_many_at_once(directory: SqlUserDirectory) -> None:
     assert await directory.listing() == [ALICE, BOB]
 
 
-async def test_remove(directory: SqlUserDirectory) -> None:
-    """A removed user is gone with its names; removing it again finds nothing."""
-    await directory.add_all([ALICE, BOB])
+async def test_each_after_the_one_before(directory: SqlUserDirectory) -> None:
+    """Of many entries each finds what those before it made of the directory: names they freed, ids and names they took.
 
-    assert await directory.remove(ALICE.user) is True
-    assert await directory.remove(ALICE.user) is False
-    assert await directory.listing() == [BOB]
-    assert await directory.resolve("al") is None
+    So it is when they are of the same user."""
+    await directory.add_all([ALICE, BOB])
+    entries = [
+        DirectoryEntry(ALICE.user, ALICE.login),
+        DirectoryEntry(BOB.user, "bob", "", ("Al",)),
+        DirectoryEntry(PushUser(1, 5), "dave"),
+        DirectoryEntry(PushUser(1, 5), "eve"),
+        DirectoryEntry(PushUser(1, 5), "Dave", "dave@example.org", ("Åsa",)),
+        DirectoryEntry(PushUser(1, 6), "åsa"),
+        ALICE,
+    ]
+
+    refusals = await directory.add_all(entries)
+
+    assert [refusal and str(refusal).partition(":")[0] for refusal in refusals] == [
+        None,
+        None,
+        None,
+        "user 5 of context 1 is dave",
+        None,
+        "the name 'åsa' belongs to user 5 of context 1",
+        "the name 'al' belongs to user 4 of context 1",
+    ]
+    assert await directory.listing() == [entries[0], entries[1], entries[4]]
+
+
+async def test_more_than_one_statement_takes(directory: SqlUserDirectory) -> None:
+    """However many entries and names there are, of however many contexts, all are stored and replaced."""
+    many = [
+        DirectoryEntry(PushUser(number, 7), f"u{number}", f"{number}@example.org", (f"a{number}", f"b{number}"))
+        for number in range(1, 1202)
+    ]
+    await directory.add_all(many)
+
+    refusals = await directory.add_all([replace(entry, aliases=("c" + entry.login,)) for entry in many])
+
+    assert set(refusals) == {None}
+    assert await directory.listing() == [replace(entry, aliases=("c" + entry.login,)) for entry in many]
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])  # what is written is the same everywhere
+async def test_nothing_new(directory: SqlUserDirectory, sql: Sql) -> None:
+    """What is stored already is not written again."""
+    await directory.add_all([ALICE, BOB])
+    for change, table in product(("INSERT", "UPDATE", "DELETE"), ("oxpush_user", "oxpush_user_name")):
+        sql(
+            f"CREATE TRIGGER no_{change}_{table} BEFORE {change} ON {table} "
+            "BEGIN SELECT RAISE(ABORT, 'written again'); END"
+        )
+
+    assert await directory.add_all([BOB, replace(ALICE, aliases=(*ALICE.aliases, "AL"))]) == [None, None]
+    with pytest.raises(TryLater):
+        await directory.add(replace(BOB, mail="bob@example.org"))

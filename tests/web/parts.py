@@ -13,7 +13,7 @@ from pathlib import Path
 import orjson
 
 from oxpushctl.errors import NotReachable, OxpushctlError
-from oxpushctl.model import DirectoryEntry, MailEvent, PushUser
+from oxpushctl.model import DirectoryEntry, MailEvent, PushUser, Removed
 from oxpushctl.registration import Trust
 from oxpushctl.web.auth import Credentials
 from oxpushctl.web.notify import METHODS, PATH, NotifyEndpoint
@@ -52,7 +52,7 @@ class Names:
     async def add(self, entry: DirectoryEntry) -> None:
         raise NotImplementedError
 
-    async def remove(self, user: PushUser) -> bool:
+    async def remove(self, user: PushUser) -> Removed | None:
         raise NotImplementedError
 
     async def listing(self) -> Sequence[DirectoryEntry]:
@@ -62,6 +62,14 @@ class Names:
         if self._user is None:
             raise NotReachable("the database does not answer")
         return self._user if name == self._name else None
+
+    async def entry(self, user: PushUser) -> DirectoryEntry | None:
+        if self._user is None:
+            raise NotReachable("the database does not answer")
+        return DirectoryEntry(user, self._name) if user == self._user else None
+
+    async def create(self, login: str, mail: str, context: int) -> DirectoryEntry:
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Self, TypeVar
 
-from sqlalchemy import Connection, Dialect, Table, inspect
+from sqlalchemy import Connection, Dialect, Table
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from oxpushctl.errors import NotPermitted, NotReachable
@@ -138,7 +138,7 @@ class Database:
         if not self._is_file_there():
             return False
         with self._reader.connect() as connection:
-            present = set(inspect(connection).get_table_names())
+            present = tables.present(connection)
             if schema.schema_version.name in present:
                 tables.refuse_newer(connection, self._name)
         if table.name in present:

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Dialect,
     Select,
     String,
+    Subquery,
     bindparam,
     literal_column,
     null,
@@ -71,14 +72,11 @@ class MatchingQuery:
             batch = users[start : start + LARGEST_BATCH]
             size = 1 << (len(batch) - 1).bit_length()
             text, order = self._compile(size, len(prefixes), has_expires=has_expires)
-            values: dict[str, int | str] = {"topic": topic}
+            values: dict[str, int | str] = {"topic": topic, **asked_values((*batch, *[_NOBODY] * (size - len(batch))))}
             if has_expires:
                 values["now"] = now_ms
             for number, prefix in enumerate(prefixes):
                 values[f"prefix{number}"] = prefix
-            for number, user in enumerate((*batch, *[_NOBODY] * (size - len(batch)))):
-                values[f"cid{number}"] = user.context
-                values[f"user{number}"] = user.user
             # The driver takes them by name, or in the order of the text.
             parameters = values if order is None else tuple(map(values.__getitem__, order))
             yield from connection.exec_driver_sql(text, parameters).fetchall()
@@ -92,16 +90,30 @@ class MatchingQuery:
         return self._compiled[key]
 
 
-def statement(size: int, prefix_count: int, *, has_expires: bool = True) -> Select[Any]:
-    """Write the query for a number of users and of wildcard prefixes; a narrow table has no expiry."""
-    asked = [
+def asked(size: int) -> Subquery:
+    """Write a table of so many users, its columns ``cid`` and ``user``, for others to be joined to."""
+    users = [
         select(
             bindparam(f"cid{number}", type_=BigInteger).label("cid"),
             bindparam(f"user{number}", type_=BigInteger).label("user"),
         )
         for number in range(size)
     ]
-    wanted = (union_all(*asked) if size > 1 else asked[0]).subquery("wanted")
+    return (union_all(*users) if size > 1 else users[0]).subquery("wanted")
+
+
+def asked_values(users: Sequence[PushUser]) -> dict[str, int]:
+    """Return the parameters of a table of these users."""
+    values = {}
+    for number, user in enumerate(users):
+        values[f"cid{number}"] = user.context
+        values[f"user{number}"] = user.user
+    return values
+
+
+def statement(size: int, prefix_count: int, *, has_expires: bool = True) -> Select[Any]:
+    """Write the query for a number of users and of wildcard prefixes; a narrow table has no expiry."""
+    wanted = asked(size)
     row, exact, wildcard = subscription.c, topic_exact.c, topic_wildcard.c
     prefixes = [bindparam(f"prefix{number}", type_=String) for number in range(prefix_count)]
     # The bare 1 keeps every parameter ours.

@@ -1,4 +1,4 @@
-"""The rows of a subscription: one of its own, and one for each of its topics.
+"""The rows of a subscription: one of its own, one for each of its topics, and when a push last reached the device.
 
 Everything here works inside a transaction that a store has begun.
 """
@@ -73,8 +73,23 @@ def read(connection: Connection, choice: Choice, found: Layout) -> list[Subscrip
     ]
 
 
-def store(connection: Connection, wish: Subscription, now_ms: int, found: Layout) -> None:
-    """Write a subscription: over the row that the device has with this user, else as a new one in place of others'."""
+def standing(connection: Connection, identities: Sequence[bytes], now_ms: int, found: Layout) -> frozenset[bytes]:
+    """Return those of some ids whose subscriptions are there and not expired."""
+    is_live = (or_(_row.expires.is_(None), _row.expires >= now_ms),) if found.has_expires else ()
+    return frozenset(
+        identity
+        for start in range(0, len(identities), _AT_ONCE)
+        for identity in connection.scalars(
+            select(_row.id).where(_row.id.in_(identities[start : start + _AT_ONCE]), *is_live)
+        )
+    )
+
+
+def store(connection: Connection, wish: Subscription, now_ms: int, found: Layout) -> Sequence[PushUser]:
+    """Write a subscription: over the row that the device has with this user, else as a new one in place of others'.
+
+    Return these others, who had the same client.
+    """
     if wish.expires_ms is not None and not found.has_expires:
         raise layout.too_narrow("when a subscription expires")
     if not found.holds_client(wish.client):
@@ -101,11 +116,13 @@ def store(connection: Connection, wish: Subscription, now_ms: int, found: Layout
         connection.execute(update(schema.subscription).where(_row.id == identity).values(values))
         _delete_topics(connection, [identity])
     _insert_topics(connection, identity, wish)
+    return [PushUser(row.cid, row.user) for row in others]
 
 
 def delete(connection: Connection, identities: Sequence[bytes]) -> None:
-    """Remove subscriptions with their topics."""
+    """Remove subscriptions with their topics and all that is known of them."""
     _delete_topics(connection, identities)
+    _delete_from(connection, schema.delivered, identities)
     _delete_from(connection, schema.subscription, identities)
 
 

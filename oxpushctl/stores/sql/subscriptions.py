@@ -1,7 +1,8 @@
 """Devices in a SQL database: the middleware's tables, read and written as it would.
 
 A token belongs to one user for each client and transport: the newest that brings it. Whatever a change consists of
-is one transaction, so that nobody ever finds a device without its subscription.
+is one transaction, so that nobody ever finds a device without its subscription, or a subscription to new mail without
+the registration that has somebody listen for its user.
 
 On MySQL the middleware's columns compare texts in any case, and some without their accents. To us, clients and
 tokens are one only when they are the same to the letter: SQL narrows down, and what it finds is compared again.
@@ -11,16 +12,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from oxpushctl import topics
 from oxpushctl.errors import BadData
-from oxpushctl.model import PushUser, Subscription
+from oxpushctl.model import NEW_MAIL, PushUser, Registration, Subscription
 from oxpushctl.stores import schema, spelling
-from oxpushctl.stores.checks import check_text, check_user, is_possible
-from oxpushctl.stores.sql import rows
+from oxpushctl.stores.checks import check_text, check_user, is_latin1, is_possible
+from oxpushctl.stores.sql import deliveries, registering, rows, user_ids
 from oxpushctl.stores.sql.database import Database
 from oxpushctl.stores.sql.layout import KnownLayout
 from oxpushctl.stores.sql.matching import MatchingQuery, matched_by
@@ -30,13 +31,37 @@ _MOST_SWEPT = 500
 _row = schema.subscription.c
 
 
-class SqlSubscriptionStore:
-    """A ``SubscriptionStore``; ``now`` returns epoch seconds."""
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a change came to: the subscriptions that went, and the registrations that went with them.
 
-    def __init__(self, database: Database, now: Callable[[], float] = time.time) -> None:
+    ``is_registered`` is whether the user of a wish is registered for its client.
+    """
+
+    is_registered: bool = False
+    removed: Sequence[Subscription] = ()
+    unregistered: Sequence[Registration] = ()
+
+
+class SqlSubscriptionStore:
+    """A ``SubscriptionStore``; ``now`` returns epoch seconds.
+
+    A user is registered for the clients that ``is_allowed`` allows, nobody if it is left out, as long as they want to
+    hear of new mail; whether they are still allowed when they go does not matter. A client that the middleware's
+    column cannot keep, for its letters, is not registered.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        is_allowed: Callable[[str], bool] = lambda _client: False,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self._database = database
         self._now = now
+        self._is_allowed = is_allowed
         self._query = MatchingQuery(database.dialect)
+        self._interest = registering.Interest(self._query)
         self._layout = KnownLayout()
 
     async def matching(self, users: Sequence[PushUser], topic: str) -> Mapping[PushUser, Sequence[Subscription]]:
@@ -69,45 +94,63 @@ class SqlSubscriptionStore:
             matching[subscription.user].append(subscription)
         return matching
 
-    async def subscribe(self, subscription: Subscription) -> None:
+    async def subscribe(self, subscription: Subscription) -> bool:
         """Store a wish; raise ``BadData`` for topics (PNS-0007), a transport (PNS-0005) or texts that are of no use.
 
         A device that comes again keeps its row; one that comes with another user gets a new one, so that what is on
         its way for the former user is never taken for the new one's. What only a wider table of the middleware's
-        could keep raises ``ConfigurationError``.
+        could keep raises ``ConfigurationError``. Return whether the user is registered for the client.
         """
-        wish = _checked(subscription)
-        now_ms = self._now_ms()
-        await self._database.write(lambda connection: rows.store(connection, wish, now_ms, self._layout.of(connection)))
+        return (await self.subscribed(subscription)).is_registered
 
     async def unsubscribe(self, user: PushUser, client: str | None, token: str | None) -> Sequence[Subscription]:
         """Remove a user's subscriptions, all or those of a client or token; return what was removed."""
-        chosen = _chosen(user, client, token=token)
-
-        def remove(connection: Connection) -> Sequence[Subscription]:
-            removed = rows.read(connection, chosen, self._layout.of(connection))
-            rows.delete(connection, [each.id for each in removed])
-            return removed
-
-        return await self._database.write(remove)
+        return (await self.unsubscribed(user, client, token)).removed
 
     async def remove_gone(self, subscription: Subscription, gone_since_ms: int | None) -> bool:
         """Remove a dead token unless it was renewed since; tell whether it was removed.
 
         ``gone_since_ms`` is the provider's own time stamp; without one, a row that changed since it was read stays.
         """
-        limit_ms = subscription.changed_ms if gone_since_ms is None else gone_since_ms
-        is_dead = and_(_row.id == subscription.id, _row.last_modified <= limit_ms)
-
-        def remove(connection: Connection) -> bool:
-            dead = connection.scalars(select(_row.id).where(is_dead).with_for_update()).all()
-            rows.delete(connection, dead)
-            return bool(dead)
-
-        return await self._database.write(remove)
+        return bool((await self.removed_gone(subscription, gone_since_ms)).removed)
 
     async def sweep(self, most: int = _MOST_SWEPT) -> Sequence[Subscription]:
         """Remove subscriptions whose expiry is over, at most that many, and return them: empty when all are gone."""
+        return (await self.swept(most)).removed
+
+    async def subscribed(self, subscription: Subscription) -> Change:
+        """Do what ``subscribe`` promises, and tell what became of registrations."""
+        wish = _checked(subscription)
+        own, now_ms = Registration(wish.user, wish.client), self._now_ms()
+        is_live = wish.expires_ms is None or wish.expires_ms >= now_ms
+        is_wanted = is_live and any(topics.matches(each, NEW_MAIL) for each in wish.topics)
+        is_listened_for = is_wanted and is_latin1(wish.client) and self._is_allowed(wish.client)
+
+        def store(connection: Connection) -> Change:
+            layout = self._layout.of(connection)
+            lost = set[Registration]()
+            if not is_wanted and own in self._interest.of_users(connection, [wish.user], layout):
+                lost.add(own)
+            formers = rows.store(connection, wish, now_ms, layout)
+            user_ids.remember_all(connection, formers)
+            lost.update(Registration(former, wish.client) for former in formers)
+            if is_listened_for:
+                registering.put(connection, own)
+            return Change(is_listened_for, (), self._interest.withdraw(connection, lost, layout, now_ms))
+
+        return await self._database.write(store)
+
+    async def unsubscribed(self, user: PushUser, client: str | None, token: str | None) -> Change:
+        """Do what ``unsubscribe`` promises, and tell what became of registrations."""
+        return await self._remove(_chosen(user, client, token=token))
+
+    async def removed_gone(self, subscription: Subscription, gone_since_ms: int | None) -> Change:
+        """Do what ``remove_gone`` promises, and tell what became of registrations."""
+        limit_ms = subscription.changed_ms if gone_since_ms is None else gone_since_ms
+        return await self._remove(rows.Choice((_row.id == subscription.id, _row.last_modified <= limit_ms)))
+
+    async def swept(self, most: int = _MOST_SWEPT) -> Change:
+        """Do what ``sweep`` promises, and tell what became of registrations."""
         is_over = _row.expires < self._now_ms()
 
         def find(connection: Connection) -> Sequence[bytes]:
@@ -117,16 +160,21 @@ class SqlSubscriptionStore:
 
         # Found without locks, as the whole table is read; looked at once more when they are removed.
         over = await self._database.read(find, of=schema.subscription, empty=())
-        if not over:
-            return ()
+        return await self._remove(rows.Choice((_row.id.in_(over), is_over))) if over else Change()
 
-        def remove(connection: Connection) -> Sequence[Subscription]:
-            still_over = rows.Choice((_row.id.in_(over), is_over))
-            removed = rows.read(connection, still_over, self._layout.of(connection))
-            rows.delete(connection, [each.id for each in removed])
-            return removed
+    async def standing(self, ids: Sequence[bytes]) -> frozenset[bytes]:
+        """Return those of some ids whose subscriptions are still there and not expired."""
+        now_ms = self._now_ms()
 
-        return await self._database.write(remove)
+        def look(connection: Connection) -> frozenset[bytes]:
+            return rows.standing(connection, ids, now_ms, self._layout.of(connection))
+
+        return await self._database.read(look, of=schema.subscription, empty=frozenset())
+
+    async def delivered(self, at_ms: Mapping[bytes, int]) -> None:
+        """Note when pushes reached the devices with these ids; ids that are gone are left out."""
+        if at_ms:
+            await self._database.write(lambda connection: deliveries.note(connection, at_ms))
 
     async def listing(
         self, user: PushUser | None = None, client: str | None = None, *, context: int | None = None
@@ -138,7 +186,28 @@ class SqlSubscriptionStore:
             of=schema.subscription,
             empty=(),
         )
-        return sorted(found, key=lambda each: (each.user, each.client, each.transport, each.token))
+        ids = [each.id for each in found]
+        at_ms = await self._database.read(
+            lambda connection: deliveries.read(connection, ids), of=schema.delivered, empty=dict[bytes, int]()
+        )
+        known = [replace(each, delivered_ms=at_ms.get(each.id)) for each in found]
+        return sorted(known, key=lambda each: (each.user, each.client, each.transport, each.token))
+
+    async def _remove(self, choice: rows.Choice) -> Change:
+        now_ms = self._now_ms()
+
+        def remove(connection: Connection) -> Change:
+            layout = self._layout.of(connection)
+            # Locked as rows that will go: two that only read them first would wait for each other.
+            connection.execute(select(_row.id).where(*choice.conditions).with_for_update())
+            removed = rows.read(connection, choice, layout)
+            # A registration in a mailbox may outlive what stood here: nobody else gets the number that is in it.
+            user_ids.remember_all(connection, (each.user for each in removed))
+            rows.delete(connection, [each.id for each in removed])
+            lost = {Registration(each.user, each.client) for each in removed}
+            return Change(False, removed, self._interest.withdraw(connection, lost, layout, now_ms))
+
+        return await self._database.write(remove)
 
     def _now_ms(self) -> int:
         return int(self._now() * 1000)

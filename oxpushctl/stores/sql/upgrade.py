@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Column, Connection, Dialect, Engine
 from sqlalchemy.exc import IntegrityError
@@ -16,9 +17,10 @@ from sqlalchemy.schema import CreateIndex
 from oxpushctl.errors import BadData
 from oxpushctl.stores import schema
 from oxpushctl.stores.sql import layout
-from oxpushctl.stores.sql.tables import changing
+from oxpushctl.stores.sql.tables import changing, present
 
 _TABLE = schema.subscription
+_CREDENTIAL = schema.credential
 _KEY_COLUMNS = [column.name for column in _TABLE.primary_key]
 
 
@@ -32,7 +34,10 @@ class Step:
 
 def steps(connection: Connection) -> Sequence[Step]:
     """Return what is left to do."""
-    return list(_steps(layout.look(connection), connection.dialect))
+    left = list(_steps(layout.look(connection), connection.dialect))
+    if _CREDENTIAL.name in present(connection):
+        left += _credential_steps(layout.credential_layout(connection), connection.dialect)
+    return left
 
 
 def run(engine: Engine, advance: Callable[[str], None]) -> Sequence[str]:
@@ -61,7 +66,7 @@ def _steps(found: layout.Layout, dialect: Dialect) -> Iterator[Step]:
             yield Step(words, f"ALTER TABLE {name} ADD COLUMN {column.name} {_type(column, dialect)} DEFAULT NULL")
     if not found.is_client_unicode:
         words = f"column client of {name} (for all of Unicode)"
-        yield Step(words, f"ALTER TABLE {name} MODIFY COLUMN client {_type(_TABLE.c.client, dialect)} NOT NULL")
+        yield Step(words, _retyped(_TABLE.c.client, dialect))
     if not found.is_client_in_key and dialect.name != "sqlite":  # there the tables are always of our making
         key = ", ".join(map(dialect.identifier_preparer.quote, _KEY_COLUMNS))
         drop = f"DROP CONSTRAINT {found.key_name}" if dialect.name == "postgresql" else "DROP PRIMARY KEY"
@@ -74,5 +79,22 @@ def _steps(found: layout.Layout, dialect: Dialect) -> Iterator[Step]:
         yield Step(f"index {index.name} of {name}", str(CreateIndex(index).compile(dialect=dialect)))
 
 
-def _type(column: Column[object], dialect: Dialect) -> str:
+def _credential_steps(found: layout.CredentialLayout, dialect: Dialect) -> Iterator[Step]:
+    password, login = _CREDENTIAL.c.password, _CREDENTIAL.c.login
+    if not found.is_password_wide:
+        words = f"column {password.name} of {_CREDENTIAL.name} ({layout.PASSWORD_WIDTH} characters, for all of Unicode)"
+        yield Step(words, _retyped(password, dialect))
+    if not found.is_login_unicode:
+        yield Step(f"column {login.name} of {_CREDENTIAL.name} (for all of Unicode)", _retyped(login, dialect))
+
+
+def _retyped(column: Column[Any], dialect: Dialect) -> str:
+    """Return the statement that gives a column today's type; its rows keep their values."""
+    table, kind = dialect.identifier_preparer.quote(column.table.name), _type(column, dialect)
+    if dialect.name == "postgresql":
+        return f"ALTER TABLE {table} ALTER COLUMN {column.name} TYPE {kind}"
+    return f"ALTER TABLE {table} MODIFY COLUMN {column.name} {kind} NOT NULL"
+
+
+def _type(column: Column[Any], dialect: Dialect) -> str:
     return column.type.compile(dialect=dialect)

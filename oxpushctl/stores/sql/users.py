@@ -1,24 +1,25 @@
 """The directory in a SQL database: which login or alias stands for which user.
 
-Names are compared in lower case, as mail servers do, and kept as they were given. No two users share one.
+Names are compared in lower case, as mail servers do, and kept as they were given. No two users share one. What is
+stored for an id reaches whoever has it, so that an id stays with one person: another login for it is refused unless
+that person is renamed, what is left of a removed user goes with it, and no id is made twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection
 
-from oxpushctl.errors import BadData
-from oxpushctl.model import DirectoryEntry, PushUser
+from oxpushctl.config.own import USERS_AUTO_CREATE
+from oxpushctl.errors import BadData, ConfigurationError
+from oxpushctl.model import DirectoryEntry, PushUser, Removed
 from oxpushctl.stores import schema
-from oxpushctl.stores.checks import check_text, check_user
+from oxpushctl.stores.checks import check_text, is_possible
+from oxpushctl.stores.sql import departure, tables, user_ids, user_rows
 from oxpushctl.stores.sql.database import Database
-
-_LONGEST = 255
-_user = schema.user.c
-_name = schema.user_name.c
+from oxpushctl.stores.sql.layout import KnownLayout
+from oxpushctl.stores.sql.user_roll import LONGEST_NAME, Roll, checked
 
 
 class SqlUserDirectory:
@@ -26,96 +27,113 @@ class SqlUserDirectory:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._layout = KnownLayout()
 
-    async def add(self, entry: DirectoryEntry) -> None:
-        """Add or replace a user; raise ``BadData`` when a name is of no use or taken by another."""
-        [refusal] = await self.add_all([entry])
+    async def add(self, entry: DirectoryEntry, *, rename: bool = False) -> None:
+        """Add or replace a user; raise ``BadData`` when a name is of no use or taken by another.
+
+        So it is when the id has another login, unless ``rename`` says that this is the same person's new one.
+        """
+        [refusal] = await self.add_all([entry], rename=rename)
         if refusal is not None:
             raise refusal
 
-    async def add_all(self, entries: Sequence[DirectoryEntry]) -> Sequence[BadData | None]:
-        """Add or replace many users in one transaction; return for each why it was refused, or ``None``."""
+    async def add_all(self, entries: Sequence[DirectoryEntry], *, rename: bool = False) -> Sequence[BadData | None]:
+        """Add or replace many users in one transaction; return for each why it was refused, or ``None``.
+
+        What is stored already is not written again.
+        """
+        judged = [_try_check(entry) for entry in entries]
+        usable = [entry for entry in judged if isinstance(entry, DirectoryEntry)]
+        if not usable:
+            return [entry for entry in judged if isinstance(entry, BadData)]
 
         def add(connection: Connection) -> Sequence[BadData | None]:
-            return [_try_add(connection, entry) for entry in entries]
+            known = user_rows.of_users(connection, {entry.user for entry in usable})
+            # Those who are known as they are have their names already.
+            others = [entry for entry in usable if known.get(entry.user) != entry]
+            owners = user_rows.owners(connection, {folded for entry in others for folded in user_rows.names(entry)})
+            roll = Roll(known, owners, rename=rename)
+            refusals = [entry if isinstance(entry, BadData) else _try_add(roll, entry) for entry in judged]
+            user_rows.delete_all(connection, [entry.user for entry in roll.changed if entry.user in known])
+            user_rows.insert_all(connection, roll.changed)
+            return refusals
 
         return await self._database.write(add)
 
-    async def remove(self, user: PushUser) -> bool:
-        """Remove a user; tell whether it was there."""
-        # Its names go with it: a foreign key that cascades.
-        its = delete(schema.user).where(_user.cid == user.context, _user.user == user.user)
-        return await self._database.write(lambda connection: connection.execute(its).rowcount > 0)
+    async def create(self, login: str, mail: str, context: int) -> DirectoryEntry:
+        """Make a user with an id that nobody ever had in a context; return the entry that has the login, if one has.
+
+        Whoever looked the login up before finds it only if another made it meanwhile. Raise ``BadData`` for a login
+        that cannot be stored, ``ConfigurationError`` where the middleware made the tables, and so gives the ids.
+        """
+        wanted = checked(DirectoryEntry(PushUser(context, 1), login, mail))
+
+        def make(connection: Connection) -> DirectoryEntry:
+            if tables.is_of_middleware(connection):
+                raise ConfigurationError(
+                    f"{USERS_AUTO_CREATE.key}: the middleware made this database's tables and gives its users their "
+                    "ids: set it to false, and add users with oxpushctl users add"
+                )
+            # First, as it keeps others waiting who make the same user.
+            user = user_ids.unused(connection, context)
+            owner = user_rows.owner(connection, wanted.login)
+            if owner is not None and (existing := user_rows.of_user(connection, owner)) is not None:
+                return existing
+            made = DirectoryEntry(user, wanted.login, wanted.mail)
+            user_ids.remember(connection, user)
+            user_rows.insert_all(connection, [made])
+            return made
+
+        return await self._database.write(make)
+
+    async def remove(self, user: PushUser) -> Removed | None:
+        """Remove a user with all that would reach the next bearer of its id; return what went, if it was known."""
+        if not is_possible(user):
+            return None
+
+        def remove(connection: Connection) -> Removed | None:
+            if user_rows.of_user(connection, user) is None:
+                return None
+            user_ids.remember(connection, user)
+            user_rows.delete_all(connection, [user])
+            return departure.remove_belongings(connection, user, self._layout.of(connection))
+
+        return await self._database.write(remove)
 
     async def listing(self) -> Sequence[DirectoryEntry]:
         """Return all entries ordered by context and user."""
-        both = schema.user.join(schema.user_name)
-        query = select(_user.cid, _user.user, _user.mail, _name.name).select_from(both)
-        ordered = query.order_by(_user.cid, _user.user, _name.position)
+        return await self._database.read(user_rows.every, of=schema.user_name, empty=())
 
-        def read(connection: Connection) -> Sequence[DirectoryEntry]:
-            rows = connection.execute(ordered).all()
-            return [
-                _entry(user, mail, [row.name for row in names])
-                for (user, mail), names in groupby(rows, lambda row: (PushUser(row.cid, row.user), row.mail))
-            ]
-
-        return await self._database.read(read, of=schema.user_name, empty=())
+    async def entry(self, user: PushUser) -> DirectoryEntry | None:
+        """Return what is known of a user."""
+        if not is_possible(user):
+            return None
+        return await self._database.read(
+            lambda connection: user_rows.of_user(connection, user), of=schema.user_name, empty=None
+        )
 
     async def resolve(self, name: str) -> PushUser | None:
         """Return the user that a login or alias stands for."""
         try:
-            check_text("name", name, _LONGEST)
+            check_text("name", name, LONGEST_NAME)
         except BadData:
             return None
-        query = select(_name.cid, _name.user).where(_name.folded == name.lower())
-        row = await self._database.read(
-            lambda connection: connection.execute(query).one_or_none(), of=schema.user_name, empty=None
+        return await self._database.read(
+            lambda connection: user_rows.owner(connection, name), of=schema.user_name, empty=None
         )
-        return None if row is None else PushUser(row.cid, row.user)
 
 
-def _entry(user: PushUser, mail: str, names: Sequence[str]) -> DirectoryEntry:
-    login, *aliases = names
-    return DirectoryEntry(user, login, mail, tuple(aliases))
-
-
-def _try_add(connection: Connection, entry: DirectoryEntry) -> BadData | None:
+def _try_check(entry: DirectoryEntry) -> DirectoryEntry | BadData:
     try:
-        names = _checked(entry)
-        _refuse_taken(connection, entry.user, names)
+        return checked(entry)
     except BadData as refusal:
         return refusal
-    place = {"cid": entry.user.context, "user": entry.user.user}
-    is_its = (_user.cid == entry.user.context, _user.user == entry.user.user)
-    if connection.execute(update(schema.user).where(*is_its).values(mail=entry.mail)).rowcount == 0:
-        connection.execute(insert(schema.user).values(mail=entry.mail, **place))
-    connection.execute(delete(schema.user_name).where(_name.cid == entry.user.context, _name.user == entry.user.user))
-    rows = [
-        {"folded": folded, "name": name, "position": position, **place}
-        for position, (folded, name) in enumerate(names.items())
-    ]
-    connection.execute(insert(schema.user_name), rows)
+
+
+def _try_add(roll: Roll, entry: DirectoryEntry) -> BadData | None:
+    try:
+        roll.add(entry)
+    except BadData as refusal:
+        return refusal
     return None
-
-
-def _checked(entry: DirectoryEntry) -> dict[str, str]:
-    """Return the names of an entry by what they are compared as, the login first."""
-    check_user(entry.user)
-    for kind, name in (("login", entry.login), *(("alias", alias) for alias in entry.aliases)):
-        check_text(kind, name, _LONGEST)
-        check_text(f"{kind} in lower case", name.lower(), _LONGEST)  # some letters become two
-    if entry.mail:
-        check_text("mail", entry.mail, _LONGEST)
-    names: dict[str, str] = {}
-    for name in (entry.login, *entry.aliases):
-        names.setdefault(name.lower(), name)
-    return names
-
-
-def _refuse_taken(connection: Connection, user: PushUser, names: dict[str, str]) -> None:
-    is_another = or_(_name.cid != user.context, _name.user != user.user)
-    query = select(_name.folded, _name.cid, _name.user).where(_name.folded.in_(names), is_another)
-    row = connection.execute(query.order_by(_name.folded)).first()
-    if row is not None:
-        raise BadData(f"the name {names[row.folded]!r} belongs to user {row.user} of context {row.cid}")

@@ -1,0 +1,77 @@
+"""Opening mailboxes at the mail server, each log-in through the gate: for apps, for commands and for listeners."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Self
+
+from oxpushctl.config.own import LOGIN_RATE
+from oxpushctl.config.properties import MAIL_SERVER_URL
+from oxpushctl.config.settings import Settings
+from oxpushctl.errors import NotReachable
+from oxpushctl.interfaces import Clock
+from oxpushctl.listeners.imap import ImapConnection, ImapDoor
+from oxpushctl.listeners.log_in_gate import AT_A_TIME, LogInGate
+from oxpushctl.listeners.mail_server import LogIn, MailServer
+
+# A log-in never waits for a thread while its time runs; the others say farewell, or speak on connections that are open.
+_THREADS = AT_A_TIME + 12
+
+
+class Mailboxes:
+    """Opens mailboxes at one mail server; ``gate`` is the only one that this process has for it.
+
+    Whatever is opened raises ``LogInRefused`` (77), ``ServerUnreachable`` (69), ``ServerBusy`` or, where we hold back
+    ourselves, ``LogInsHeldBack`` (75), and ``ConfigurationError`` for authorities that cannot be read.
+    """
+
+    def __init__(self, server: MailServer, gate: LogInGate) -> None:
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="mail server")
+        self._door = ImapDoor(server, threads=self._threads)
+        self._gate = gate
+
+    @classmethod
+    def from_settings(cls, settings: Settings, etc: Path, clock: Clock) -> Self | None:
+        """Return those of the configured mail server, ``None`` if there is none."""
+        server = MailServer.from_settings(settings, etc)
+        return None if server is None else cls(server, LogInGate(clock, settings[LOGIN_RATE], str(server)))
+
+    async def try_log_in(self, name: str, password: str, address: str | None = None) -> None:
+        """Log in and out again; ``address`` is that of the client on whose behalf."""
+        async with self.open(LogIn(name, password), address):
+            pass
+
+    @asynccontextmanager
+    async def open(self, log_in: LogIn, address: str | None = None) -> AsyncIterator[ImapConnection]:
+        """Open a mailbox; it is logged out of when the block is left."""
+        connection = await self._logged_in(log_in, address)
+        try:
+            yield connection
+        finally:
+            await connection.aclose()
+
+    async def aclose(self) -> None:
+        """Wait for what the threads have begun; everything in them ends at a deadline of its own."""
+        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+
+    async def _logged_in(self, log_in: LogIn, address: str | None) -> ImapConnection:
+        async with self._gate.admitted(log_in.name):
+            connection = await self._door.connect()
+            try:
+                await connection.log_in(log_in, address)
+            except BaseException:
+                await connection.aclose()
+                raise
+            return connection
+
+
+class NoMailServer:
+    """Stands where a mail server is not configured: nobody is let in."""
+
+    async def try_log_in(self, name: str, password: str, address: str | None = None) -> None:
+        """Raise ``NotReachable``."""
+        raise NotReachable(f"{MAIL_SERVER_URL.key} is not set: nobody can be logged in")

@@ -1,0 +1,95 @@
+"""What outlives a process, put together as the configuration wants it: for the engine and for commands alike."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from oxpushctl.config.allowed_clients import is_allowed
+from oxpushctl.config.configuration import Configuration
+from oxpushctl.config.listening import CREDSTORAGE_RDB
+from oxpushctl.config.own import CREDENTIALS_URL, TLS_CA
+from oxpushctl.config.properties import ALLOWED_CLIENTS, CREDSTORAGE_ENABLED, PASSCRYPT
+from oxpushctl.config.settings import Settings
+from oxpushctl.interfaces import CredentialRows
+from oxpushctl.model import Origin, PushUser
+from oxpushctl.stores.devices import Devices
+from oxpushctl.stores.sql.credentials import SqlCredentialRows
+from oxpushctl.stores.sql.database import Database
+from oxpushctl.stores.sql.registrations import SqlRegistrationStore
+from oxpushctl.stores.sql.subscriptions import SqlSubscriptionStore
+from oxpushctl.stores.sql.users import SqlUserDirectory
+from oxpushctl.stores.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """The stores; ``credentials`` is ``None`` where no passwords are kept, or none that can be reached from here."""
+
+    database: Database
+    users: SqlUserDirectory
+    registrations: SqlRegistrationStore
+    subscriptions: Devices
+    credentials: Vault | None
+
+
+@asynccontextmanager
+async def opened_storage(
+    configuration: Configuration, *, memory: CredentialRows | None = None
+) -> AsyncIterator[Storage]:
+    """Open the stores, and close them at the end; nothing is connected to before its first use.
+
+    ``memory`` are the rows of passwords that are kept in the engine's memory, where the configuration wants that.
+    """
+    async with AsyncExitStack() as stack:
+        database = Database.open(configuration.database_url)
+        stack.push_async_callback(database.aclose)
+        vault = await _vault(configuration, database, memory, stack)
+        registrations = SqlRegistrationStore(database)
+
+        async def kept_users() -> AsyncIterator[PushUser]:
+            if vault is not None:
+                async for kept in vault.kept():
+                    if kept.origin is Origin.SUBSCRIBING:
+                        yield kept.user
+
+        def is_client_allowed(client: str) -> bool:
+            return is_allowed(client, configuration.settings[ALLOWED_CLIENTS])
+
+        yield Storage(
+            database,
+            SqlUserDirectory(database),
+            registrations,
+            Devices(SqlSubscriptionStore(database, is_client_allowed), registrations, vault, kept_users),
+            vault,
+        )
+
+
+def is_in_engine_memory(settings: Settings) -> bool:
+    """Tell whether passwords are kept, and in the memory of the running engine alone."""
+    return settings[CREDSTORAGE_ENABLED] and not settings[CREDSTORAGE_RDB] and not settings[CREDENTIALS_URL]
+
+
+async def _vault(
+    configuration: Configuration, database: Database, memory: CredentialRows | None, stack: AsyncExitStack
+) -> Vault | None:
+    settings = configuration.settings
+    passcrypt = settings[PASSCRYPT]
+    if not settings[CREDSTORAGE_ENABLED] or not passcrypt:
+        return None
+    rows: CredentialRows | None = memory
+    if settings[CREDSTORAGE_RDB]:
+        rows = SqlCredentialRows(database)
+    elif url := settings[CREDENTIALS_URL]:
+        from oxpushctl.stores.redis import RedisCredentialRows  # noqa: PLC0415  # its library is an extra
+
+        ca = settings[TLS_CA]
+        redis = RedisCredentialRows(url, None if ca is None else configuration.etc / ca)
+        stack.push_async_callback(redis.aclose)
+        rows = redis
+    if rows is None:
+        return None
+    vault = Vault(rows, passcrypt)
+    stack.push_async_callback(vault.aclose)
+    return vault

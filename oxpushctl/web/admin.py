@@ -1,0 +1,71 @@
+"""What commands ask of a running engine, each a ``POST`` with a JSON object in and out.
+
+::
+
+    /oxpushctl/v1/changed          {}    somebody has written to the database: look at it now
+    /oxpushctl/v1/credentials/…          the passwords that are kept in this engine's memory
+
+An error is ``{"error":TEXT}``: 400 for what cannot be used, 409 for what this engine is not configured for, 503 for
+what may work later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from oxpushctl.errors import BadData, ConfigurationError, NotReachable, TryLater
+from oxpushctl.interfaces import CredentialRows
+from oxpushctl.web.admin_credentials import OPERATIONS, PREFIX, AdminCredentials, Operation
+from oxpushctl.web.answer import error, json_answer, read_body
+from oxpushctl.web.connections import Handler, Routes
+from oxpushctl.web.kept_json import Object, decode, encode
+
+CHANGED_PATH = "/oxpushctl/v1/changed"
+
+_BODY_LIMIT = 64 * 1024 * 1024  # rows are written all or none
+_BODY_DEADLINE_S = 30.0
+
+
+def admin_routes(rows: CredentialRows | None, changed: Callable[[], None]) -> Routes:
+    """Return the routes of an admin address.
+
+    ``rows`` is ``None`` where passwords are not kept in this engine's memory; ``changed`` is called when a command has
+    written to the database.
+    """
+
+    async def tell(_: Object) -> Object:
+        changed()
+        return {}
+
+    operations = dict.fromkeys(OPERATIONS, _not_here) if rows is None else AdminCredentials(rows).operations
+    return {
+        CHANGED_PATH: {"POST": _handler(tell)},
+        **{f"{PREFIX}{name}": {"POST": _handler(operation)} for name, operation in operations.items()},
+    }
+
+
+async def _not_here(_: Object) -> Object:
+    raise ConfigurationError("passwords are not kept in this engine's memory")
+
+
+def _handler(operation: Operation) -> Handler:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        body = await read_body(request, _BODY_DEADLINE_S, _BODY_LIMIT)
+        if isinstance(body, web.Response):
+            return body
+        return await _answer(operation, body)
+
+    return handle
+
+
+async def _answer(operation: Callable[[Object], Awaitable[Object]], body: bytes) -> web.Response:
+    try:
+        return json_answer(encode(await operation(decode(body))))
+    except BadData as problem:
+        return error(400, str(problem))
+    except ConfigurationError as problem:
+        return error(409, str(problem))
+    except (NotReachable, TryLater) as problem:
+        return error(503, str(problem))

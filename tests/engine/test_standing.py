@@ -1,0 +1,51 @@
+"""A message that waited goes to nobody but the user that it was written for."""
+
+from __future__ import annotations
+
+from oxpushctl.engine.new_mail import notification_of
+from oxpushctl.engine.standing import FRESH_S
+from oxpushctl.errors import NotReachable
+from oxpushctl.model import Entry, Outcome, Verdict
+from tests.engine.parts import ANTON, BERTA, PlainStore, ScriptedTransport, mail, phone
+from tests.engine.running import Engine
+from tests.waiting import until
+
+_AWAY = Outcome(Verdict.UNREACHABLE, retry_after_s=60.0)
+
+
+async def test_token_moved_while_the_provider_was_away() -> None:
+    """A phone that is handed on meanwhile does not show the former user's mail."""
+    apns, store = ScriptedTransport("apn", [_AWAY]), PlainStore(phone(ANTON, token="t1"))
+    engine = Engine(store, apns)
+    async with engine.running() as dispatcher:
+        await dispatcher.accept(mail(ANTON, at=engine.clock.now()))
+        await until(lambda: engine.outbox.next_due() is not None)
+        store.subscriptions[:] = [phone(BERTA, token="t1b")]
+        engine.clock.offset += 3600.0 - 1.0
+        await dispatcher.accept(mail(BERTA, at=engine.clock.now()))
+        await until(lambda: not engine.outbox.depth)
+    assert [message.subscription.user for message in apns.sent] == [ANTON, BERTA]
+
+
+async def test_device_gone_while_its_message_waited_in_the_lane() -> None:
+    """What stood in a queue behind a slow provider is looked at again before it is sent."""
+    apns = ScriptedTransport("apn")
+    engine = Engine(PlainStore(), apns)
+    now = engine.clock.now()
+    await engine.delivery.attempt(Entry(notification_of(mail(at=now), 60.0), phone(), seen_at=now - FRESH_S))
+    assert apns.sent == []
+
+
+async def test_database_away_when_a_retry_falls_due() -> None:
+    """The retry waits for the database, and is not lost."""
+    away = Outcome(Verdict.UNREACHABLE, retry_after_s=10.0)
+    apns, store = ScriptedTransport("apn", [away]), PlainStore(phone())
+    engine = Engine(store, apns)
+    async with engine.running() as dispatcher:
+        await dispatcher.accept(mail(at=engine.clock.now()))
+        await until(lambda: engine.outbox.next_due() is not None)
+        store.failures.append(NotReachable("the database does not answer"))
+        engine.clock.offset += 20.0
+        await dispatcher.accept(mail(uid=2, at=engine.clock.now()))
+        await until(lambda: not engine.outbox.depth)
+    assert len(apns.sent) == 3
