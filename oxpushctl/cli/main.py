@@ -25,6 +25,8 @@ _COMMANDS = {
     "run": "the engine, in the foreground, until SIGTERM or SIGINT",
     "config": "check, show and explain the configuration",
     "users": "the directory of push users",
+    "registrations": "for which users and apps mailboxes are listened to",
+    "credentials": "the mail passwords that are kept for users whom nobody logs in",
     "subscriptions": "the devices that want to be told",
     "database": "the tables that users and devices are kept in",
     "test-push": "one push through the real path, step by step",

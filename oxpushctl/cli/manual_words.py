@@ -76,6 +76,17 @@ EXAMPLES = (
         ),
     ),
     (
+        "Keep the mail password of a user, once it has opened the mailbox; then try everybody's:",
+        (
+            "$ oxpushctl credentials set -c 1 -u 3 --verify",
+            "$ oxpushctl credentials verify --all",
+        ),
+    ),
+    (
+        "After another passphrase was configured, bring the kept passwords under it:",
+        ("$ oxpushctl credentials rotate",),
+    ),
+    (
         "Run the engine with a shorter life of pushes than the files say, logging JSON:",
         (
             "$ oxpushctl -o oxpushctl.push.maxAge=30m \\",

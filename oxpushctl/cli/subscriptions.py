@@ -7,22 +7,25 @@ from collections.abc import Sequence
 import click
 
 from oxpushctl.cli.completion import complete_transports
+from oxpushctl.cli.kept import in_words
 from oxpushctl.cli.options import Invocation
-from oxpushctl.cli.output import Row, print_rows, say, utc
+from oxpushctl.cli.output import Row, counted, print_rows, say, utc
 from oxpushctl.cli.parameters import client_option, context_option, format_option, moment_option, user_option
-from oxpushctl.cli.stored import named_user, with_database
+from oxpushctl.cli.registrations import not_allowed
+from oxpushctl.cli.stored import named_user, with_storage
+from oxpushctl.config.allowed_clients import is_allowed
 from oxpushctl.config.clients import selection
 from oxpushctl.config.clients.options import switch_of, transport_of
 from oxpushctl.config.configuration import Configuration
-from oxpushctl.config.properties import SWITCHES
+from oxpushctl.config.properties import ALLOWED_CLIENTS, SWITCHES
 from oxpushctl.config.property import TEXTS
 from oxpushctl.errors import UnknownEntry
 from oxpushctl.model import NEW_MAIL, Subscription
+from oxpushctl.storage import Storage
 from oxpushctl.stores import spelling
-from oxpushctl.stores.sql.database import Database
-from oxpushctl.stores.sql.subscriptions import SqlSubscriptionStore
+from oxpushctl.topics import matches
 
-_COLUMNS = ("context", "user", "client", "transport", "token", "topics", "expires")
+_COLUMNS = ("context", "user", "client", "transport", "token", "topics", "expires", "delivered")
 
 
 @click.group()
@@ -53,17 +56,17 @@ def add(
 ) -> None:
     """Subscribe a device; a token that another user had becomes this one's."""
 
-    async def store(database: Database) -> Subscription:
-        owner = await named_user(database, context, user)
+    async def store(storage: Storage) -> tuple[Subscription, bool]:
+        owner = await named_user(storage.database, context, user)
         wish = Subscription(owner, client, transport, token, TEXTS.parse(topics), expires)
-        await SqlSubscriptionStore(database).subscribe(wish)
-        return wish
+        return wish, await storage.subscriptions.subscribe(wish)
 
+    invocation.start_quiet_logging()
     configuration = invocation.configuration()
-    stored = with_database(configuration, store)
-    done = f"Device of user {stored.user.user} of context {stored.user.context} subscribed for {client}"
-    doubt = _doubt(configuration, stored)
-    say(f"{done}; nothing reaches it yet: {doubt}." if doubt else f"{done}.")
+    stored, is_registered = with_storage(configuration, store, is_writing=True)
+    doubts = [_delivery_doubt(configuration, stored), "" if is_registered else _listening_doubt(configuration, stored)]
+    said = [f"Device of {in_words(stored.user)} subscribed for {client}", *filter(None, doubts)]
+    say(f"{'; '.join(said)}.")
 
 
 @subscriptions.command(name="list")
@@ -73,13 +76,16 @@ def add(
 @format_option()
 @click.pass_obj
 def list_(invocation: Invocation, context: int | None, user: str | None, client: str | None, form: str) -> None:
-    """Print devices: all, or those of a context, a user or an app."""
+    """Print devices: all, or those of a context, a user or an app.
 
-    async def find(database: Database) -> Sequence[Subscription]:
-        owner = None if user is None else await named_user(database, context, user)
-        return await SqlSubscriptionStore(database).listing(owner, client, context=context)
+    The last column is when a push last reached the device, in UTC as all times are.
+    """
 
-    found = with_database(invocation.configuration(), find)
+    async def find(storage: Storage) -> Sequence[Subscription]:
+        owner = None if user is None else await named_user(storage.database, context, user)
+        return await storage.subscriptions.listing(owner, client, context=context)
+
+    found = with_storage(invocation.configuration(), find)
     rows: list[Row] = [
         {
             "context": each.user.context,
@@ -89,6 +95,7 @@ def list_(invocation: Invocation, context: int | None, user: str | None, client:
             "token": each.token,
             "topics": each.topics,
             "expires": utc(each.expires_ms),
+            "delivered": utc(each.delivered_ms),
         }
         for each in found
     ]
@@ -102,20 +109,39 @@ def list_(invocation: Invocation, context: int | None, user: str | None, client:
 @click.option("--token", metavar="TOKEN", help="Only this device.")
 @click.pass_obj
 def remove(invocation: Invocation, context: int | None, user: str, client: str | None, token: str | None) -> None:
-    """Remove a user's devices: all, or those of an app, or the one with a token."""
+    """Remove a user's devices: all, or those of an app, or the one with a token.
 
-    async def unsubscribe(database: Database) -> Sequence[Subscription]:
-        owner = await named_user(database, context, user)
-        return await SqlSubscriptionStore(database).unsubscribe(owner, client, token)
+    With the last device that was told of new mail, the user is no longer listened for on behalf of the app.
+    """
 
-    removed = with_database(invocation.configuration(), unsubscribe)
+    async def unsubscribe(storage: Storage) -> Sequence[Subscription]:
+        owner = await named_user(storage.database, context, user)
+        return await storage.subscriptions.unsubscribe(owner, client, token)
+
+    invocation.start_quiet_logging()
+    removed = with_storage(invocation.configuration(), unsubscribe, is_writing=True)
     if not removed:
         raise UnknownEntry("no such subscription")
-    say(f"{len(removed)} {'subscription' if len(removed) == 1 else 'subscriptions'} removed.")
+    say(f"{counted(len(removed), 'subscription')} removed.")
 
 
-def _doubt(configuration: Configuration, subscription: Subscription) -> str | None:
+def _listening_doubt(configuration: Configuration, subscription: Subscription) -> str:
+    """Say why a device that wants to be told of new mail does not have its user listened for."""
+    client = subscription.client
+    if not any(matches(topic, NEW_MAIL) for topic in subscription.topics):
+        return ""
+    if not is_allowed(client, configuration.settings[ALLOWED_CLIENTS]):
+        return not_allowed(client)
+    return f"not listened for: the tables of registrations cannot hold the name of client {client}"
+
+
+def _delivery_doubt(configuration: Configuration, subscription: Subscription) -> str:
     """Say why nothing reaches a device with this configuration, if so."""
+    reason = _obstacle(configuration, subscription)
+    return f"nothing reaches it yet: {reason}" if reason else ""
+
+
+def _obstacle(configuration: Configuration, subscription: Subscription) -> str | None:
     client, transport = subscription.client, spelling.canonical(subscription.transport)
     for options in configuration.usable_clients:
         if (options.client, transport_of(options)) == (client, transport):

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import asyncio
 import json
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from oxpushctl.stores.sql.database import Database
+from oxpushctl.stores.sql.subscriptions import SqlSubscriptionStore
 from tests.cli.command import Command, Ended
 
 CLIENT = "open-xchange-mobile-api-facade"
@@ -52,12 +56,13 @@ def test_one_device_in_every_form(oxpushctl: Command) -> None:
             "token": "a1b2c3",
             "topics": ["ox:calendar:updates", "ox:mail:*"],
             "expires": "2130-12-31T18:00:00Z",
+            "delivered": None,
         }
     ]
     assert oxpushctl.process("subscriptions", "list") == Ended(
         0,
-        "context\tuser\tclient\ttransport\ttoken\ttopics\texpires\n"
-        f"1\t3\t{CLIENT}\tapn\ta1b2c3\tox:calendar:updates,ox:mail:*\t2130-12-31T18:00:00Z\n",
+        "context\tuser\tclient\ttransport\ttoken\ttopics\texpires\tdelivered\n"
+        f"1\t3\t{CLIENT}\tapn\ta1b2c3\tox:calendar:updates,ox:mail:*\t2130-12-31T18:00:00Z\t\n",
         "",
     )
 
@@ -87,7 +92,7 @@ def test_token_that_moves(oxpushctl: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "transport"),
     [
-        (("-i", "unknown-app", "--transport", "fcm", "--token", "t"), "gcm"),
+        (("-i", f"{CLIENT}-of-nobody", "--transport", "fcm", "--token", "t"), "gcm"),
         (("-i", CLIENT, "--transport", "gcm", "--token", "t"), "gcm"),
     ],
 )
@@ -110,6 +115,37 @@ def test_transport_that_is_off(oxpushctl: Command) -> None:
     switch = "com.openexchange.pns.transport.apn.ios.enabled"
     assert ended.stderr.endswith(f"; nothing reaches it yet: {switch} is off.\n")
     assert len(_listed(oxpushctl)) == 1
+
+
+def test_client_that_is_not_allowed(oxpushctl: Command) -> None:
+    """Its device is stored all the same, and it is said that nobody is listened for; who is, is registered."""
+    other = ("-i", "my-app", "--transport", "apn", "--token")
+    oxpushctl("subscriptions", "add", "-u", "alice", *PHONE)
+
+    refused = oxpushctl("subscriptions", "add", "-u", "alice", *other, "t")
+    uninterested = oxpushctl("subscriptions", "add", "-u", "alice", *other, "u", "--topics", "ox:calendar:*")
+
+    reason = "; not listened for: client my-app is not in com.openexchange.push.allowedClients"
+    assert (refused.code, refused.stdout) == (0, "")
+    assert refused.stderr.endswith(f"{reason}.\n")
+    assert reason not in uninterested.stderr
+    assert len(_listed(oxpushctl)) == 3
+    assert oxpushctl("registrations", "list", "-f", "csv").stdout == f"context,user,client\n1,3,{CLIENT}\n"
+
+
+def test_last_push(oxpushctl: Command) -> None:
+    """It is listed when a push last reached a device."""
+    oxpushctl("subscriptions", "add", "-u", "alice", *PHONE)
+
+    async def note() -> None:
+        async with aclosing(Database.open(f"sqlite:///{oxpushctl.state}/oxpushctl.db")) as database:
+            store = SqlSubscriptionStore(database)
+            [stored] = await store.listing()
+            await store.delivered({stored.id: 1_900_000_000_000})
+
+    asyncio.run(note())
+
+    assert [row["delivered"] for row in _listed(oxpushctl)] == ["2030-03-17T17:46:40Z"]
 
 
 def test_duration(oxpushctl: Command) -> None:
@@ -192,7 +228,7 @@ def test_choice_of_the_list(oxpushctl: Command) -> None:
 
 
 def test_remove(oxpushctl: Command) -> None:
-    """Removed is what was named; where nothing is, there is no such subscription."""
+    """Removed is what was named, the registration with the last; where nothing is, there is no such subscription."""
     for token in ("1", "2", "3"):
         oxpushctl("subscriptions", "add", "-u", "alice", "-i", CLIENT, "--transport", "apn", "--token", token)
 
@@ -202,6 +238,7 @@ def test_remove(oxpushctl: Command) -> None:
     assert oxpushctl.process("subscriptions", "remove", "-u", "al") == Ended(
         67, "", "oxpushctl: no such subscription\n"
     )
+    assert oxpushctl("registrations", "list").stderr == "No registrations.\n"
 
 
 @pytest.mark.parametrize(

@@ -28,9 +28,11 @@ def commands(group: click.Group, before: str = "") -> Iterator[tuple[str, click.
 
 
 COMMANDS = list(commands(oxpushctl))
+_STORAGE = "com.openexchange.push.credstorage"
+_KEEPING = ("-o", f"{_STORAGE}.enabled=true", "-o", f"{_STORAGE}.rdb=true")
 
 
-@pytest.mark.parametrize("group", ["config", "users", "subscriptions"])
+@pytest.mark.parametrize("group", ["config", "users", "subscriptions", "registrations", "credentials"])
 def test_list_of_commands(group: str) -> None:
     """What a group says of its commands is not cut off at the edge of the terminal."""
     shown = CliRunner().invoke(oxpushctl, [group, "--help"], terminal_width=60)
@@ -68,6 +70,12 @@ def test_override_that_sets_nothing(tmp_path: Path, arguments: tuple[str, ...]) 
         (("sandbox", "--write-etc", "closed"), "closed/sandbox: cannot be read: Permission denied"),
         (("sandbox", "--write-etc", "secret"), "secret: cannot be made: File exists"),
         (("users", "import", "secret"), "secret: Permission denied"),
+        ((*_KEEPING, "credentials", "import", "secret"), "secret: Permission denied"),
+        (
+            (*_KEEPING, "credentials", "set", "-c", "1", "-u", "3", "--password-file", "secret"),
+            "secret: the password cannot be read",
+        ),
+        ((*_KEEPING, "credentials", "rotate", "--old-passcrypt-file", "secret"), "the passphrase cannot be read"),
     ],
 )
 def test_path_that_we_may_not_read(
@@ -76,6 +84,7 @@ def test_path_that_we_may_not_read(
     """It ends with 66, as one that is not there, and says why: how the command is called is not at fault."""
     command = Command(tmp_path)
     command("users", "add", "-c", "1", "-u", "3", "--login", "anna")
+    (command.etc / "mail-push.properties").write_text("com.openexchange.push.credstorage.passcrypt=abc\n")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "closed").mkdir(mode=0)
     (tmp_path / "secret").touch(mode=0)

@@ -17,7 +17,8 @@ from tests.config import folders
 from tests.house.planted import Planted
 
 _REST = "com.openexchange.rest.services.basic-auth."
-_PASSCRYPT = "com.openexchange.push.credstorage.passcrypt"
+_STORAGE = "com.openexchange.push.credstorage"
+_PASSCRYPT = f"{_STORAGE}.passcrypt"
 _MASTER_PASSWORD = "com.openexchange.mail.masterPassword"
 _API_SECRET = "com.openexchange.dovecot.doveadm.apiSecret"
 _DELAY = "com.openexchange.pns.delayDuration"
@@ -48,8 +49,13 @@ def good(folder: Path, planted: Planted, keys: Identity, endpoint: str) -> Plant
         folder,
         {
             "server.properties": f"{_REST}login=dovecot\n{_REST}password={rest_password}\n",
-            "mail-push.properties": f"{_PASSCRYPT}.file=secrets/passcrypt\n",
+            "mail-push.properties": f"{_STORAGE}.enabled=true\n{_STORAGE}.rdb=true\n"
+            f"{_PASSCRYPT}.file=secrets/passcrypt\n",
             "secrets/passcrypt": planted.secret("passcrypt"),
+            "secrets/old-passcrypt": planted.secret("old passcrypt"),
+            "secrets/password": planted.secret("password in a file"),
+            "secrets/admin": planted.secret("admin"),
+            "admin.properties": "oxpushctl.admin.login=admin\noxpushctl.admin.password.file=secrets/admin\n",
             f"credentials/{_MASTER_PASSWORD}": planted.secret("master password"),
             "mail.properties": "com.openexchange.mail.mailServer=127.0.0.1:1\n"
             "com.openexchange.mail.passwordSource=global\n",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import signal
 import tempfile
@@ -22,8 +23,10 @@ from tests.house import planted_etc
 from tests.house.machine import Lasting, Machine
 from tests.house.planted import Planted
 from tests.listeners.scripted import scripted
+from tests.peers.ports import free_port
 
 _DEVICE = ("-c", "1", "-u", "3", "-i", CERTIFICATE_CLIENT)
+_STORAGE = "com.openexchange.push.credstorage"
 _AT_ONCE = 4
 _TALK = ((), ("-v", "--log-format", "json"), ("-vv", "--debug"), ("--debug",))
 
@@ -40,8 +43,21 @@ _COMMANDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "config flow": (("-f", "json"), ("-u", "3", "-c", "1", "-i", CERTIFICATE_CLIENT)),
     "config sample": (("{new}/sample",),),
     "config show": (("--all", "--sources"),),
+    "credentials export": ((),),
+    "credentials import": (("-",),),
+    "credentials list": (("-f", "json"),),
+    "credentials remove": (("-c", "1", "-u", "4"),),
+    "credentials rotate": ((), ("--old-passcrypt-file", "{etc}/secrets/old-passcrypt")),
+    "credentials set": (
+        ("-c", "1", "-u", "3", "--login", "anna@example.com"),
+        ("-c", "1", "-u", "4", "--login", "b", "--verify", "--password-file", "{etc}/secrets/password"),
+    ),
+    "credentials verify": (("--all",), ("-c", "1", "-u", "3")),
     "database create": ((),),
     "database upgrade": ((),),
+    "registrations add": (_DEVICE,),
+    "registrations list": ((),),
+    "registrations remove": (("-c", "1", "-u", "4"),),
     "subscriptions add": ((*_DEVICE, "--transport", "apn", "--token", "aa" * 32),),
     "subscriptions list": (("-f", "json"),),
     "subscriptions remove": (("-c", "1", "-u", "4"),),
@@ -146,12 +162,61 @@ async def test_log_in_tells_no_secret(machine: Machine, source: str, place: str)
     await machine.run("users", "add", "-c", "1", "-u", "3", "--login", "anna@example.com")
 
     async with scripted(answers={"AUTHENTICATE": refusal, "LOGIN": refusal}) as (port, heard):
-        settings = (f"mailServer=127.0.0.1:{port}", f"passwordSource={source}")
-        options = [word for setting in settings for word in ("-o", f"com.openexchange.mail.{setting}")]
+        options = _set(f"mailServer=127.0.0.1:{port}", f"passwordSource={source}")
         _, text = await machine.run("config", "check", "--probe-user", "3@1", options=("--debug", *options))
 
     assert any("AUTHENTICATE" in line or "LOGIN" in line for line in heard), text
     assert machine.planted.leaks(text) == set()
+
+
+@pytest.mark.parametrize("machine", ["good"], indirect=True)
+async def test_kept_password_tells_no_secret(machine: Machine) -> None:
+    """Neither the password nor a passphrase, however it is kept, tried, refused, moved or brought elsewhere."""
+    secret = machine.planted.secret("typed")
+    row = {"context": 1, "user": 4, "login": "b"}
+    rows = [json.dumps({**row, "password": secret}), json.dumps({**row, "encrypted": secret})]
+    (machine.files / "kept.jsonl").write_text("\n".join([*rows, rows[0][:-5]]))
+    refusal = f"TAG NO [AUTHENTICATIONFAILED] {secret} opens nothing\r\n"
+    anna = ("credentials", "set", "-c", "1", "-u", "3", "--login", "anna@example.com")
+    async with scripted(answers={"AUTHENTICATE": refusal, "LOGIN": refusal}) as (port, heard):
+        options = ("-vv", "--debug", *_set(f"mailServer=127.0.0.1:{port}", "passwordSource=session"))
+        calls = {
+            anna: 0,
+            (*anna, "--verify"): 77,
+            ("credentials", "verify", "--all"): 77,
+            ("credentials", "list"): 0,
+            ("credentials", "export"): 0,
+            ("credentials", "import", "kept.jsonl"): 65,
+            ("credentials", "rotate"): 0,
+        }
+        for arguments, expected in calls.items():
+            code, text = await machine.run(*arguments, options=options)
+            assert (code, machine.planted.leaks(text)) == (expected, set()), text
+        wrong = ("-o", f"{_STORAGE}.passcrypt.file=secrets/password")
+        for arguments in (("credentials", "rotate"), ("credentials", "list")):
+            code, text = await machine.run(*arguments, options=(*options, *wrong))
+            assert (code in (77, 78), machine.planted.leaks(text)) == (True, set()), text
+    (machine.files / "kept.jsonl").unlink()
+
+    assert len(heard) > 1
+    assert _in_files(machine) == {}
+
+
+@pytest.mark.parametrize("machine", ["good"], indirect=True)
+async def test_engine_with_passwords_tells_no_secret(machine: Machine) -> None:
+    """What an engine keeps in its memory, and commands reach it with, shows in no output and no list of processes."""
+    admin = ("-o", f"oxpushctl.admin.listen=127.0.0.1:{free_port()}", "-o", f"{_STORAGE}.rdb=false")
+    options = ("-vv", "--debug", *admin, *_set("passwordSource=session"))
+    anna = ("credentials", "set", "-c", "1", "-u", "3", "--login", "anna@example.com")
+    async with machine.running("run", options=options) as engine:
+        await engine.says("ready intake=")
+        async with machine.running(*anna, "--password-file", "/dev/stdin", options=options) as waiting:
+            lists = engine.command_lines() + waiting.command_lines()
+        ended = [await machine.run(*arguments, options=options) for arguments in (anna, ("credentials", "export"))]
+
+    assert [code for code, _ in ended] == [0, 0], ended
+    assert [machine.planted.leaks(text) for text in (lists, engine.text, *(text for _, text in ended))] == [set()] * 4
+    assert _in_files(machine) == {}
 
 
 @pytest.mark.parametrize("machine", ["good"], indirect=True)
@@ -200,6 +265,11 @@ def _leaves(group: click.Group, path: str) -> Iterator[str]:
             yield from _leaves(command, f"{path}{word} ")
         else:
             yield f"{path}{word}"
+
+
+def _set(*mail_settings: str) -> tuple[str, ...]:
+    """Return the options that set properties of mail."""
+    return tuple(word for setting in mail_settings for word in ("-o", f"com.openexchange.mail.{setting}"))
 
 
 def _in_files(machine: Machine) -> dict[str, set[str]]:

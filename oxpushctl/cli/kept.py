@@ -1,0 +1,82 @@
+"""What the commands on kept passwords share: whether any are kept, and where."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
+
+from oxpushctl.cli.options import Invocation
+from oxpushctl.cli.stored import named_user, refuse_errors, with_storage
+from oxpushctl.config.configuration import Configuration
+from oxpushctl.config.mailboxes import why_not_kept
+from oxpushctl.config.properties import CREDSTORAGE_ENABLED, MAIL_SERVER_URL
+from oxpushctl.engine.clock import SystemClock
+from oxpushctl.errors import ConfigurationError
+from oxpushctl.listeners.mailboxes import Mailboxes
+from oxpushctl.model import KeptCredential, PushUser
+from oxpushctl.storage import Storage
+from oxpushctl.stores.vault import Vault
+
+T = TypeVar("T")
+
+
+def storing_configuration(invocation: Invocation, *, is_keeping: bool = False) -> Configuration:
+    """Return a configuration with which passwords are stored; raise ``ConfigurationError`` for any other.
+
+    ``is_keeping``: the command has passwords to keep, which nobody would ever read where another one opens mailboxes.
+    """
+    invocation.start_quiet_logging()
+    configuration = invocation.configuration()
+    refuse_errors(configuration)
+    settings = configuration.settings
+    if not settings[CREDSTORAGE_ENABLED]:
+        key, file = CREDSTORAGE_ENABLED.key, CREDSTORAGE_ENABLED.file
+        raise ConfigurationError(f"{key} is false, so no passwords are kept: set {key}=true in {file}")
+    if is_keeping and (reason := why_not_kept(settings)):
+        raise ConfigurationError(f"no password is kept: {reason}")
+    return configuration
+
+
+def with_vault(
+    configuration: Configuration, work: Callable[[Storage, Vault], Awaitable[T]], *, is_writing: bool = False
+) -> T:
+    """Run one command's work on the passwords that are kept, wherever that is."""
+
+    async def run(storage: Storage) -> T:
+        assert storage.credentials is not None  # noqa: S101  # a configuration that stores them, and the engine asked
+        return await work(storage, storage.credentials)
+
+    return with_storage(configuration, run, is_writing=is_writing, is_engine_wanted=True)
+
+
+def mailboxes_of(configuration: Configuration) -> Mailboxes:
+    """Return what opens mailboxes at the mail server; raise ``ConfigurationError`` where none is configured."""
+    mailboxes = Mailboxes.from_settings(configuration.settings, configuration.etc, SystemClock())
+    if mailboxes is None:
+        raise ConfigurationError(f"{MAIL_SERVER_URL.key} is not set: nobody can be logged in")
+    return mailboxes
+
+
+async def chosen(
+    storage: Storage, vault: Vault, context: int | None, user: str | None
+) -> AsyncIterator[KeptCredential]:
+    """Walk over what is kept: of all users, of those of a context, or of one."""
+    if user is not None:
+        owner = await named_user(storage.database, context, user)
+        if (kept := await kept_of(vault, owner)) is not None:
+            yield kept
+        return
+    async for kept in vault.kept(context=context):
+        yield kept
+
+
+async def kept_of(vault: Vault, user: PushUser) -> KeptCredential | None:
+    """Return what is kept for a user, encrypted."""
+    async for kept in vault.kept(PushUser(user.context, user.user - 1), context=user.context):
+        return kept if kept.user == user else None
+    return None
+
+
+def in_words(user: PushUser) -> str:
+    """Name a user in a sentence."""
+    return f"user {user.user} of context {user.context}"
