@@ -51,14 +51,14 @@ class Vault:
 
     async def open(self) -> None:
         """See that the passphrase is the one that passwords are kept under; the first one to come decides on it."""
-        await self._ready()
+        await self._sealed()
 
     async def put(self, credential: Credential, origin: Origin) -> bool:
         """Keep a password; tell whether that changed anything. What a command set stays of a command's origin.
 
         Raise ``BadData`` for a login or password that cannot be kept.
         """
-        opened = await self._ready()
+        opened = await self._sealed()
         value = opened.cipher.encrypt(credential.secret)
         before = await self._rows.get(credential.user)
         if before is not None and before.origin is Origin.COMMAND:
@@ -77,7 +77,7 @@ class Vault:
 
         Logins are compared in lower case, as mail servers and the directory do.
         """
-        opened = await self._ready()
+        opened = await self._sealed()
         before = await self._rows.get(credential.user)
         if before is None or before.login.lower() != credential.login.lower():
             return False
@@ -125,7 +125,7 @@ class Vault:
         Each must open with our passphrase. What is kept like this already is not written again, and of several rows
         of one user the last one counts.
         """
-        opened = await self._ready()
+        opened = await self._sealed()
         refusals = list(await asyncio.gather(*(self._refusal(opened, row) for row in rows)))
         sound = {row.user: row for row, refusal in zip(rows, refusals, strict=True) if refusal is None}
         before = await self._kept_of(sound)
@@ -166,12 +166,25 @@ class Vault:
                 self._opened = await self._open()
             return self._opened
 
-    async def _open(self) -> _Opened:
+    async def _sealed(self, *, but_not: _Opened | None = None) -> _Opened:
+        """Return the seals and their cipher for somebody who writes: where there are none, ours is put there."""
+        opened = await self._ready(but_not=but_not)
+        if opened.seals != Seals():
+            return opened
+        async with self._opening:
+            if self._opened is opened:
+                self._opened = await self._open(is_sealing=True)
+        return await self._ready()
+
+    async def _open(self, *, is_sealing: bool = False) -> _Opened:
+        """Read the seals; who only reads puts none there, since it may be that nothing is ever written."""
         while (seals := await self._rows.seals()) == Seals():
             cipher = Cipher(self._passcrypt)
             some = await self._rows.page(None, _PAGE)
             if not await self._pool.can_open_some([cipher], [kept.value for kept in some]):
                 raise ConfigurationError(_ANOTHER)
+            if not is_sealing:
+                return _Opened(seals, cipher)
             after = Seals(current=await self._pool.seal(cipher))
             if await self._rows.seal(seals, after):
                 return _Opened(after, cipher)
@@ -194,10 +207,10 @@ class Vault:
         """Write rows under the seals that we know, or once under others that our passphrase opens as well."""
         for row in rows:
             check_kept(row)
-        opened = await self._ready()
+        opened = await self._sealed()
         if await self._rows.put(rows, opened.seals):
             return
-        opened = await self._ready(but_not=opened)
+        opened = await self._sealed(but_not=opened)
         if not await self._rows.put(rows, opened.seals):
             raise TryLater("the kept mail passwords are being brought under another passphrase: try again in a while")
 

@@ -304,6 +304,13 @@ async def test_read_behind_the_back(vault: Vault, rows: WatchedRows) -> None:
         await vault.get(ALICE)
 
 
+async def test_reading_where_nothing_is_kept(vault: Vault, rows: WatchedRows) -> None:
+    """Who only looks decides on no passphrase: a mistaken one can be set right afterwards."""
+    assert [kept async for kept in vault.kept()] == []
+    assert await vault.get(ALICE) is None
+    assert await rows.seals() == Seals()
+
+
 async def test_another_seal_of_the_same_passphrase(vault: Vault, rows: WatchedRows) -> None:
     """After the passphrase was changed and changed back, a member that saw nothing of it goes on."""
     await vault.put(HERS, Origin.COMMAND)
