@@ -115,13 +115,13 @@ class Entry:
     """One message still to be delivered: a notification for one device, and how often that was tried.
 
     Entries are told apart by identity: a retry of one device never touches another's. ``seen_at`` is when the
-    subscription was last known to stand, in epoch seconds.
+    subscription was last known to stand, in seconds of this process that never jump.
     """
 
     notification: Notification
     subscription: Subscription
     attempts: int = 0
-    seen_at: float = 0.0
+    seen_at: float = float("-inf")
 
 
 class Verdict(enum.Enum):

@@ -188,11 +188,11 @@ class Dispatcher:
         for topic in {notification.topic for notification in batch}:
             notifications = [notification for notification in batch if notification.topic == topic]
             users = list({notification.user: None for notification in notifications})
-            now = self._clock.now()
+            seen_at = self._clock.monotonic()
             found = await self._subscriptions.matching(users, topic)
             for notification in notifications:
                 wishes = found.get(notification.user, ())
-                entries = [Entry(notification, subscription, seen_at=now) for subscription in wishes]
+                entries = [Entry(notification, subscription, seen_at=seen_at) for subscription in wishes]
                 served = [entry for entry in entries if self._is_served(entry)]
                 self._outbox.matched(notification.id, served)
                 for entry in served:

@@ -24,11 +24,11 @@ class Standing:
 
     def is_fresh(self, entry: Entry) -> bool:
         """Tell whether a message's subscription was seen a moment ago."""
-        return self._clock.now() - entry.seen_at < FRESH_S
+        return self._clock.monotonic() - entry.seen_at < FRESH_S
 
     async def gone(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         """Return the messages whose subscriptions are gone or expired; those of the others have been seen now."""
-        now = self._clock.now()
+        now = self._clock.monotonic()
         ids = list({entry.subscription.id for entry in entries})
         standing = await self._subscriptions.standing(ids)
         for entry in entries:

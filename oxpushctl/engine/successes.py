@@ -25,13 +25,13 @@ class Successes:
 
     def note(self, identity: bytes) -> None:
         """Note that a device was just reached."""
-        now = self._clock.now()
+        now = self._clock.monotonic()
         if now - self._known.get(identity, float("-inf")) < REPEAT_S:
             return
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()  # costs a write too many for each, and no memory without bound
         self._known[identity] = now
-        self._unwritten[identity] = int(now * 1000)
+        self._unwritten[identity] = int(self._clock.now() * 1000)
 
     async def run(self) -> None:
         """Write every minute."""

@@ -17,12 +17,16 @@ from tests.engine.parts import PlainGenerator, PlainStore, ScriptedTransport
 
 
 class Now(SystemClock):
-    """The system's clock, whose wall time may be moved."""
+    """The system's clock, which may be moved on; ``set_back`` is by how much its wall time was set back."""
 
     offset = 0.0
+    set_back = 0.0
 
     def now(self) -> float:
-        return super().now() + self.offset
+        return super().now() + self.offset - self.set_back
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.offset
 
 
 class Engine:
