@@ -11,7 +11,7 @@ from oxpushctl.engine.retry import next_attempt_at
 from oxpushctl.engine.routes import NoRoute, Routes
 from oxpushctl.engine.standing import Standing
 from oxpushctl.engine.successes import Successes
-from oxpushctl.errors import NotReachable, OxpushctlError, TryLater
+from oxpushctl.errors import OxpushctlError
 from oxpushctl.interfaces import Clock, Outbox, SubscriptionStore
 from oxpushctl.model import Entry, Outcome, Subscription, Verdict
 
@@ -74,7 +74,7 @@ class Delivery:
         if not self._standing.is_fresh(entry):  # it waited in its lane
             try:
                 gone = await self._standing.gone([entry])
-            except (NotReachable, TryLater) as error:
+            except OxpushctlError as error:  # as the dispatcher: what was accepted waits, whatever ails the database
                 return self._keep_back(entry, now + AGAIN_S, str(error))
             if gone:
                 _log.info("push dropped: no longer subscribed", **_named(entry))

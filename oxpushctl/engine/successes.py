@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from oxpushctl import log
 from oxpushctl.errors import OxpushctlError
 from oxpushctl.interfaces import Clock, SubscriptionStore
@@ -46,6 +48,9 @@ class Successes:
             return
         try:
             await self._subscriptions.delivered(batch)
+        except asyncio.CancelledError:
+            self._unwritten = batch | self._unwritten  # written twice does no harm
+            raise
         except OxpushctlError as error:
             self._unwritten = batch | self._unwritten
             _log.warning("it could not be noted which devices were reached", count=len(batch), reason=str(error))

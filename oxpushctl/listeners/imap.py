@@ -163,7 +163,9 @@ class ImapConnection:
         """What the server offers, in upper case; after a log-in to that user."""
 
     async def log_in(self, log_in: LogIn, address: str | None = None) -> None:
-        """Open a user's mailbox; raise ``LogInRefused`` or ``ServerBusy``. After a refusal another may be tried.
+        """Open a user's mailbox; raise ``LogInRefused``, ``ServerBusy`` or ``TakesNoPasswords``.
+
+        After a refusal another may be tried.
 
         ``address`` is that of the client on whose behalf. The mail server is told where it takes an ID; whether it
         counts and logs that address in the place of ours is its own decision (Dovecot's login_trusted_networks).
@@ -177,10 +179,11 @@ class ImapConnection:
             await self._ask(log_in, lambda: self._client.authenticate(log_in))
         elif "LOGINDISABLED" in self.capabilities:
             reason = f"{self._server} takes no passwords: it offers neither AUTH=PLAIN nor LOGIN"
-            raise troubles.LogInRefused(reason, "let the mail server offer PLAIN, over TLS or from this address")
+            raise troubles.TakesNoPasswords(reason, "let the mail server offer PLAIN, over TLS or from this address")
         elif not (log_in.name + log_in.password).isascii():
             reason = f"{self._server} offers no AUTH=PLAIN, and LOGIN takes ASCII only"
-            raise troubles.LogInRefused(reason, f"let the mail server offer PLAIN, for {log_in.name!r} and the like")
+            hint = f"let the mail server offer PLAIN, for {log_in.name!r} and the like"
+            raise troubles.TakesNoPasswords(reason, hint)
         else:
             await self._ask(log_in, lambda: self._client.log_in(log_in))
         self.capabilities = await self._ask(log_in, self._client.offered_to_user)

@@ -25,6 +25,7 @@ from oxpushctl.listeners.imap_troubles import (
     ServerBusy,
     ServerUnreachable,
     ServerUntrusted,
+    TakesNoPasswords,
 )
 from oxpushctl.listeners.mail_server import LogIn, MailServer, master_log_in
 
@@ -37,6 +38,7 @@ _CODES: dict[type[Exception], str] = {
     ServerUntrusted: "OXP712",
     NotAnImapServer: "OXP713",
     LogInRefused: "OXP714",
+    TakesNoPasswords: "OXP714",
     ServerBusy: "OXP715",
 }
 

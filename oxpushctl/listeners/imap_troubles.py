@@ -4,7 +4,8 @@
 
     ServerUnreachable        69   NotReachable: refused, no route, no answer
     ├── ServerUntrusted      69   no TLS, or a certificate that cannot be verified
-    └── NotAnImapServer      69   something else talks there
+    ├── NotAnImapServer      69   something else talks there
+    └── TakesNoPasswords     69   it judges none: no PLAIN, or not without TLS
     ServerBusy               75   TryLater: [UNAVAILABLE], [LIMIT], turned away
     LogInRefused             77   NotPermitted: [AUTHENTICATIONFAILED], [CONTACTADMIN] and the like
 """
@@ -62,7 +63,6 @@ _ESCAPED = re.compile(r"\\(?:x([0-9a-f]{2})|(.))")
 _REFUSALS = {
     "CONTACTADMIN": "the account is blocked at the mail server, whose log says why",
     "EXPIRED": "the password has to be changed at the mail server",
-    "PRIVACYREQUIRED": "the mail server wants TLS first: write imaps:// if it has it",
     "AUTHORIZATIONFAILED": "the mail server does not let this log-in open that mailbox",
 }
 _WAITS = {
@@ -90,6 +90,10 @@ class ServerUntrusted(ServerUnreachable):
 
 class NotAnImapServer(ServerUnreachable):
     """What answers is no IMAP server."""
+
+
+class TakesNoPasswords(ServerUnreachable):
+    """The mail server takes no log-in of this kind here, whoever's it is: nothing was said of the password."""
 
 
 class ServerBusy(_Explained, TryLater):
@@ -165,7 +169,7 @@ def no_greeting(server: MailServer, error: Exception, *, is_silent: bool = False
     return ServerUnreachable(reason, "its log says why: a limit, an access list, or it wants imaps://")
 
 
-def not_logged_in(server: MailServer, log_in: LogIn, error: Exception) -> LogInRefused | ServerBusy:
+def not_logged_in(server: MailServer, log_in: LogIn, error: Exception) -> LogInRefused | ServerBusy | TakesNoPasswords:
     """Say what an answer to a log-in means."""
     who = f"{log_in.name!r}"
     if isinstance(error, TimeoutError):
@@ -180,6 +184,8 @@ def not_logged_in(server: MailServer, log_in: LogIn, error: Exception) -> LogInR
         text = f"{shown}its words quote the log-in, and are not repeated here"
     if isinstance(error, OSError | imaplib.IMAP4.abort | UNREADABLE) or code in _BUSY:
         return ServerBusy(f"{server} cannot let {who} in now: {text}", _WAITS.get(code, ""))
+    if code == "PRIVACYREQUIRED":
+        return TakesNoPasswords(f"{server} takes no password without TLS: {text}", "write imaps:// if it has it")
     return LogInRefused(f"{server} does not let {who} in: {text}", _REFUSALS.get(code, ""))
 
 

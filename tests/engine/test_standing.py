@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from oxpushctl.engine.new_mail import notification_of
 from oxpushctl.engine.standing import FRESH_S
-from oxpushctl.errors import NotReachable
+from oxpushctl.errors import ConfigurationError, NotPermitted, NotReachable, OxpushctlError
 from oxpushctl.model import Entry, Outcome, Verdict
 from tests.engine.parts import ANTON, BERTA, PlainStore, ScriptedTransport, mail, phone
 from tests.engine.running import Engine
@@ -35,6 +37,18 @@ async def test_device_gone_while_its_message_waited_in_the_lane() -> None:
     engine.clock.offset, engine.clock.set_back = FRESH_S, 3600.0  # whatever the wall says
     await engine.delivery.attempt(entry)
     assert apns.sent == []
+
+
+@pytest.mark.parametrize("failure", [NotReachable, NotPermitted, ConfigurationError])
+async def test_database_away_when_a_message_has_waited(failure: type[OxpushctlError]) -> None:
+    """Whatever ails the database, what was accepted is kept back and not given up."""
+    engine = Engine(PlainStore(phone(), failures=[failure("the database does not answer")]), ScriptedTransport("apn"))
+    event = mail(at=engine.clock.now())
+    entry = Entry(notification_of(event, 60.0), phone())
+    await engine.outbox.put(event)
+    engine.outbox.matched(event.id, [entry])
+    await engine.delivery.attempt(entry)
+    assert (engine.outbox.depth, engine.outbox.next_due() is not None) == (1, True)
 
 
 async def test_database_away_when_a_retry_falls_due() -> None:

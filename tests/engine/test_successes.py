@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
+
 from oxpushctl.engine.successes import REPEAT_S, Successes
 from oxpushctl.errors import NotReachable
 from tests.engine.parts import HandClock, PlainStore, ScriptedTransport, mail, phone
@@ -37,3 +40,31 @@ async def test_store_away() -> None:
     await successes.write()
     await successes.write()
     assert store.reached == {b"phone": 1_000_000}
+
+
+async def test_stopped_while_it_is_written() -> None:
+    """What was on its way when the engine stops is written at the end."""
+    store = PlainStore()
+    successes = Successes(_Slow(store), HandClock(1000.0))
+    successes.note(b"phone")
+    writing = asyncio.create_task(successes.write())
+    await asyncio.sleep(0)
+    writing.cancel()
+    await asyncio.wait([writing])
+    await successes.write()
+    assert store.reached == {b"phone": 1_000_000}
+
+
+class _Slow(PlainStore):
+    """Takes the first write for ever."""
+
+    def __init__(self, behind: PlainStore) -> None:
+        super().__init__()
+        self._behind = behind
+        self._is_first = True
+
+    async def delivered(self, at_ms: Mapping[bytes, int]) -> None:
+        if self._is_first:
+            self._is_first = False
+            await asyncio.Event().wait()
+        await self._behind.delivered(at_ms)

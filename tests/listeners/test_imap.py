@@ -20,6 +20,7 @@ from oxpushctl.listeners.imap_troubles import (
     ServerBusy,
     ServerUnreachable,
     ServerUntrusted,
+    TakesNoPasswords,
 )
 from oxpushctl.listeners.mail_server import Encryption, LogIn, MailServer
 from tests.listeners.scripted import CAPABILITY, SILENCE, scripted
@@ -316,20 +317,23 @@ async def test_login_where_plain_is_not_offered() -> None:
 
 
 @pytest.mark.parametrize(
-    ("offer", "log_in", "words"),
+    ("offer", "log_in", "kind", "words"),
     [
-        ("IMAP4rev1", LogIn("anton", "pässword"), "LOGIN takes ASCII only"),
-        ("IMAP4rev1 LOGINDISABLED", ANTON, "takes no passwords"),
-        ("IMAP4rev1 AUTH=PLAIN", LogIn("anton", "x\r\nTAG LOGOUT"), "no log-in can carry"),
-        ("IMAP4rev1 AUTH=PLAIN", LogIn("an\0ton", "x"), "no log-in can carry"),
-        ("IMAP4rev1 AUTH=PLAIN", LogIn("anton", "x\ud800"), "no log-in can carry"),
+        ("IMAP4rev1", LogIn("anton", "pässword"), TakesNoPasswords, "LOGIN takes ASCII only"),
+        ("IMAP4rev1 LOGINDISABLED", ANTON, TakesNoPasswords, "takes no passwords"),
+        ("IMAP4rev1 AUTH=PLAIN", LogIn("anton", "x\r\nTAG LOGOUT"), LogInRefused, "no log-in can carry"),
+        ("IMAP4rev1 AUTH=PLAIN", LogIn("an\0ton", "x"), LogInRefused, "no log-in can carry"),
+        ("IMAP4rev1 AUTH=PLAIN", LogIn("anton", "x\ud800"), LogInRefused, "no log-in can carry"),
     ],
 )
-async def test_log_ins_that_cannot_be_sent(offer: str, log_in: LogIn, words: str) -> None:
-    """Nothing is sent of what would be understood as something else, or not at all."""
+async def test_log_ins_that_cannot_be_sent(offer: str, log_in: LogIn, kind: type[Exception], words: str) -> None:
+    """Nothing is sent of what would be understood as something else, or not at all.
+
+    A server that judges no password at all has refused none.
+    """
     async with scripted(answers={"CAPABILITY": f"* CAPABILITY {offer}\r\nTAG OK done\r\n"}) as (port, heard):
         error = await refusal(at(port), log_in)
-    assert (type(error), words in str(error)) == (LogInRefused, True)
+    assert (type(error), words in str(error)) == (kind, True)
     assert {line.split()[1] for line in heard} == {"CAPABILITY", "LOGOUT"}
 
 
