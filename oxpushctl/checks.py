@@ -34,10 +34,11 @@ def _world_checks(wishes: Wishes) -> Sequence[WorldCheck]:
     checks: list[WorldCheck] = []
     if not wishes.is_offline:
         from oxpushctl.listeners.imap_check import check_mail_server  # noqa: PLC0415  # see above
+        from oxpushctl.stores.database_check import check_stored  # noqa: PLC0415  # see above
         from oxpushctl.stores.redis_check import check_redis  # noqa: PLC0415  # see above
         from oxpushctl.web.listen_check import check_ports  # noqa: PLC0415  # see above
 
-        checks += (check_ports, check_mail_server, check_redis)
+        checks += (check_ports, check_mail_server, check_stored, check_redis)
     if not wishes.is_offline or wishes.dovecot_config is not None:
         from oxpushctl.listeners.dovecot_check import check_dovecot  # noqa: PLC0415  # see above
 

@@ -157,7 +157,7 @@ def _example(row: Property[object]) -> str:
     """Return a line that could stand in a file, of a value other than the default where one is known."""
     key = f"{row.key}.{FACADE_CLIENT}" if row.qualifiers else row.key
     if row.is_secret:
-        return writing.assignment(f"{row.key}.file", f"/etc/oxpushctl/{row.key.rpartition('.')[2]}")
+        return writing.assignment(f"{row.key}.file", f"/etc/oxpushctl/{'-'.join(row.key.split('.')[-2:])}")
     others = [text for text in (row.example, *row.kind.values) if text and text != writing.value(row, row.default)]
     text = others[0] if others else writing.value(row, row.default)
     return writing.assignment(key, text) if text else ""

@@ -12,6 +12,7 @@ from oxpushctl.config.finding import Finding, Severity
 from oxpushctl.config.own import CREDENTIALS_URL, TLS_CA
 from oxpushctl.errors import ConfigurationError, NotPermitted, NotReachable, TryLater
 from oxpushctl.stores.check import redis_url
+from oxpushctl.stores.passphrase_check import check_passphrase
 from oxpushctl.stores.redis import RedisCredentialRows
 from oxpushctl.stores.redis_connecting import RedisAddress, RedisServer
 
@@ -28,8 +29,9 @@ async def check_redis(configuration: Configuration, wishes: Wishes) -> list[Find
     try:
         async with aclosing(RedisCredentialRows(url, authorities, timeout_s=_TIMEOUT_S)) as rows:
             await rows.page(None, 1)
+            passphrase = await check_passphrase(configuration, rows)
         async with aclosing(RedisServer(RedisAddress.parse(url), authorities, _TIMEOUT_S)) as server:
-            return [finding async for finding in _on_disk(configuration, server)]
+            return [*passphrase, *[finding async for finding in _on_disk(configuration, server)]]
     except (NotReachable, TryLater) as error:
         untrusted = f"name the file of its authority's certificate in {TLS_CA.key}"
         unreachable = "check address, network and firewall; with TLS the URL begins with rediss://"

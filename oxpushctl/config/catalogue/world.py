@@ -134,4 +134,36 @@ CODES: tuple[Code, ...] = (
         'where they, encrypted, also come into its backups. Its redis.conf switches that off: `save ""` and '
         "`appendonly no`. Where they may be on a disk, com.openexchange.push.credstorage.rdb=true needs no Redis.",
     ),
+    Code(
+        "OXP741",
+        "A database that cannot be asked",
+        "The database of oxpushctl.database.url has the devices, and did not answer. Without it no engine starts; one "
+        "that runs keeps events until it is back.",
+    ),
+    Code(
+        "OXP742",
+        "A database that refuses",
+        "The database of oxpushctl.database.url did not take the login and password in the URL, lets the login not do "
+        "what is needed, has no such schema, or its tables are those of a newer release.",
+    ),
+    Code(
+        "OXP743",
+        "Tables that an update would widen",
+        "The tables are read as they are, and what does not fit them is refused: an expiry, a client's name, a mail "
+        "password (7.x has room for 64 characters, an encrypted one has more than 100). oxpushctl database upgrade "
+        "widens them as the middleware's own update tasks do.",
+    ),
+    Code(
+        "OXP744",
+        "Another passphrase than that of the kept passwords",
+        "com.openexchange.push.credstorage.passcrypt has to be the same on every node. Beside the kept mail passwords "
+        "there is a known text under the key of theirs, which the configured one does not open. An engine ends with 78 "
+        "then. Where it was changed on purpose, oxpushctl credentials rotate brings the passwords under it.",
+    ),
+    Code(
+        "OXP745",
+        "Users of its own beside the middleware's",
+        "oxpushctl.users.autoCreate gives ids to users that only the mail server knew. Where the middleware made the "
+        "tables, it gives the ids, so nothing starts with both: users come by oxpushctl users add and import there.",
+    ),
 )
