@@ -91,8 +91,8 @@ def _nothing_signs(configuration: Configuration) -> Iterator[Finding]:
     settings = configuration.settings
     is_dovecot = settings[DOVECOT_ENABLED] and not has_error(configuration, DOVECOT_ENABLED)
     if settings[REGISTRATION] == "signed" and is_dovecot:
-        message = "only signed registrations are believed, and nothing writes them yet: the middleware's are refused"
-        hint = f"set {REGISTRATION.key}=both until the middleware is gone"
+        message = "only signed registrations are believed, and no command of this version writes them: no push arrives"
+        hint = f"set {REGISTRATION.key}=both: plain ones, written by hand or by the middleware, are believed then"
         yield told(configuration, Severity.WARNING, "OXP333", REGISTRATION, message, hint)
 
 
