@@ -6,7 +6,7 @@ import asyncio
 import gc
 import importlib
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import aclosing
 
 import orjson
@@ -18,7 +18,7 @@ from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Severity
 from oxpushctl.config.heeded import is_heeded
 from oxpushctl.config.mailboxes import keeps_passwords
-from oxpushctl.config.own import INTAKE_LISTEN, PUBLIC_LISTEN, PUSH_MAX_AGE
+from oxpushctl.config.own import INTAKE_LISTEN, PUBLIC_LISTEN, PUSH_MAX_AGE, USERS_AUTO_CREATE
 from oxpushctl.config.properties import DELAY_DURATION, MAX_DELAY_DURATION, SWITCHES
 from oxpushctl.config.property import Effect
 from oxpushctl.engine.buffer import Buffer
@@ -33,12 +33,14 @@ from oxpushctl.engine.successes import Successes
 from oxpushctl.engine.systemd import ServiceManager
 from oxpushctl.errors import ConfigurationError, NotReachable, TryLater
 from oxpushctl.interfaces import CredentialRows
-from oxpushctl.listeners.mail_server import mail_login
+from oxpushctl.listeners.mail_server import mail_login, master_delimiter
 from oxpushctl.listeners.mailboxes import Mailboxes, NoMailServer
 from oxpushctl.messages.facade import MobileApiFacade
-from oxpushctl.model import DirectoryEntry, Outcome
+from oxpushctl.model import DirectoryEntry, Outcome, PushUser
 from oxpushctl.storage import Storage, is_in_engine_memory, opened_storage
+from oxpushctl.stores import schema
 from oxpushctl.stores.memory import MemoryCredentialRows
+from oxpushctl.stores.sql import tables
 from oxpushctl.transports import apns_verdicts, fcm_verdicts
 from oxpushctl.transports.apns import ApnsTransport
 from oxpushctl.transports.fcm import FcmTransport
@@ -47,6 +49,7 @@ from oxpushctl.web.admin import admin_routes
 from oxpushctl.web.auth import Credentials
 from oxpushctl.web.connections import Routes as WebRoutes
 from oxpushctl.web.login import LoginEndpoint
+from oxpushctl.web.login_name import MailAccounts
 from oxpushctl.web.notify import NotifyEndpoint
 from oxpushctl.web.pns import PnsEndpoint
 from oxpushctl.web.server import Server
@@ -129,11 +132,17 @@ class Engine:
         self.housekeeping = Housekeeping(storage.subscriptions, self._tidy, look_s=look_s)
         self.server.add(
             configuration.admin_listen,
-            admin_routes(memory, self.housekeeping.look),
+            admin_routes(memory, self._note_changes),
             credentials=Credentials.of_admin(settings),
         )
         self._add_public(clock)
         _tell_troubles(configuration)
+
+    def _note_changes(self, left: Sequence[PushUser]) -> None:
+        """Look at what a command has written, and let nobody act for the users that it has removed."""
+        for user in left:
+            self._sessions.close_user(user)
+        self.housekeeping.look()
 
     async def _tidy(self) -> None:
         """Forget passwords of nobody that is listened for, and of sessions that are over."""
@@ -150,9 +159,13 @@ class Engine:
         def mail_name(entry: DirectoryEntry) -> str:
             return mail_login(entry, settings)
 
-        self._login = LoginEndpoint.from_settings(
-            settings, self._sessions, self._mailboxes or NoMailServer(), storage.users, kept, mail_name, clock
+        accounts = MailAccounts(
+            opener=self._mailboxes or NoMailServer(),
+            strangers=self._mailboxes.for_strangers() if self._mailboxes is not None else NoMailServer(),
+            name_of=mail_name,
+            master_delimiter=master_delimiter(settings),
         )
+        self._login = LoginEndpoint.from_settings(settings, self._sessions, accounts, storage.users, kept, clock)
         self._pns = PnsEndpoint(self._sessions, storage.subscriptions, kept, storage.users, clock)
         routes: WebRoutes = {
             **{path: dict.fromkeys(login.METHODS, self._login) for path in login.PATHS},
@@ -176,6 +189,8 @@ class Engine:
         self.dispatcher.max_age_s = settings[PUSH_MAX_AGE]
         self._endpoint.reload(settings)
         self._login.reload(settings)
+        if self._mailboxes is not None:
+            self._mailboxes.reload(settings, configuration.etc)
         # Who opens the mailboxes may have changed, and with it whether anybody's password is kept.
         self._login.credentials = self._pns.credentials = (
             self._storage.credentials if keeps_passwords(settings) else None
@@ -248,8 +263,9 @@ async def serve(
     memory = MemoryCredentialRows() if is_in_engine_memory(configuration.settings) else None
     async with opened_storage(configuration, memory=memory) as storage:
         await storage.database.prepare()
+        await _refuse_users_of_the_middleware(configuration, storage)
         for name in await storage.database.pending():
-            _log.warning("oxpushctl database upgrade would add or widen", what=name)
+            _log.warning("refused until oxpushctl database upgrade: what does not fit the present tables", lacking=name)
         await _refuse_another_passphrase(storage)
         engine = Engine(configuration, storage, memory)
 
@@ -268,6 +284,17 @@ async def serve(
         async with aclosing(engine):
             await _with_background(daemon.run(), engine.housekeeping.run(), engine.successes.run())
             await engine.successes.write()
+
+
+async def _refuse_users_of_the_middleware(configuration: Configuration, storage: Storage) -> None:
+    """Raise ``ConfigurationError`` when users are to be made where the middleware gives their ids."""
+    if not configuration.settings[USERS_AUTO_CREATE]:
+        return
+    if await storage.database.read(tables.is_of_middleware, of=schema.schema_version, empty=False):
+        raise ConfigurationError(
+            f"{USERS_AUTO_CREATE.key} is true, and the middleware made the tables of this database: the ids of users "
+            "are its own, so add them with oxpushctl users add or import"
+        )
 
 
 async def _refuse_another_passphrase(storage: Storage) -> None:

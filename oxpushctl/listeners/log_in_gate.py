@@ -44,16 +44,26 @@ class LogInGate:
             ...  # log in; ``NotPermitted`` that leaves the block is the server's refusal, any other error no judgement
     """
 
-    def __init__(self, clock: Clock, rate_per_s: int, server: str, *, at_a_time: int = AT_A_TIME) -> None:
-        self._clock = clock
-        self._server = server
+    def __init__(
+        self,
+        clock: Clock,
+        rate_per_s: int,
+        server: str,
+        *,
+        at_a_time: int = AT_A_TIME,
+        most_waiting: int = MOST_WAITING,
+    ) -> None:
+        self.clock = clock
+        self.server = server
+        self.rate_per_s = rate_per_s
         self._interval_s = 1 / rate_per_s if rate_per_s else 0.0
         self._next_at = -math.inf
         self._places = asyncio.Semaphore(at_a_time)
         self._turn = asyncio.Lock()
         self._trial = asyncio.Lock()
         self._present = 0
-        self._most_present = at_a_time + MOST_WAITING
+        self._most_waiting = most_waiting
+        self._most_present = at_a_time + most_waiting
         self._judgements = Judgements(clock)
         self._paused_until = -math.inf
         self._pause_s = 0.0
@@ -68,12 +78,12 @@ class LogInGate:
         """
         self._refuse_if_paused()
         if self._present >= self._most_present:
-            reason = f"more than {MOST_WAITING} log-ins at {self._server} wait for their turn"
+            reason = f"more than {self._most_waiting} log-ins at {self.server} wait for their turn"
             raise LogInsHeldBack(reason, f"it answers too slowly, or {LOGIN_RATE.key} is too low")
         self._present += 1
         try:
             async with self._places, self._on_trial_alone():
-                await self._keep_the_rate()
+                await self.take_turn()
                 async with self._judged(name):
                     yield
         finally:
@@ -81,7 +91,7 @@ class LogInGate:
 
     @property
     def _is_on_trial(self) -> bool:
-        return self._clock.monotonic() < self._trial_until
+        return self.clock.monotonic() < self._trial_until
 
     @asynccontextmanager
     async def _on_trial_alone(self) -> AsyncIterator[None]:
@@ -96,14 +106,17 @@ class LogInGate:
             if is_alone:
                 self._trial.release()
 
-    async def _keep_the_rate(self) -> None:
-        """Wait until a log-in more is no more than the rate; whoever comes later waits behind."""
+    async def take_turn(self) -> None:
+        """Wait until a log-in more is no more than the rate; whoever comes later waits behind.
+
+        Raise ``LogInsHeldBack`` while log-ins are paused.
+        """
         async with self._turn:
             self._refuse_if_paused()
-            now = self._clock.monotonic()
+            now = self.clock.monotonic()
             self._next_at = max(self._next_at, now - _BURST_S)
             if self._next_at > now:
-                await self._clock.sleep(self._next_at - now)
+                await self.clock.sleep(self._next_at - now)
                 self._refuse_if_paused()
             self._next_at += self._interval_s
 
@@ -117,15 +130,15 @@ class LogInGate:
         self._note_success(name)
 
     def _note_success(self, name: str) -> None:
-        if self._is_paused:
+        if self.is_paused:
             return  # it was under way when the pause began
         self._judgements.note(name, is_refusal=False)
         if self._is_on_trial:
             self._trial_until = -math.inf
-            _log.info("log-ins go on", server=self._server)
+            _log.info("log-ins go on", server=self.server)
 
     def _note_refusal(self, name: str) -> None:
-        if self._is_paused:
+        if self.is_paused:
             return
         if self._is_on_trial:
             self._refused_on_trial.add(hash(name.casefold()))
@@ -139,21 +152,22 @@ class LogInGate:
 
     def _pause(self, refused: int) -> None:
         """Pause, twice as long as the last time if that has hardly ended."""
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         is_right_after = now < self._paused_until + WINDOW_S
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S) if is_right_after else FIRST_PAUSE_S
         self._paused_until = now + self._pause_s
         self._trial_until = self._paused_until + WINDOW_S
         self._refused_on_trial.clear()
         self._judgements.forget()
-        _log.warning("log-ins paused: many were refused", server=self._server, refused=refused, seconds=self._pause_s)
+        _log.warning("log-ins paused: many were refused", server=self.server, refused=refused, seconds=self._pause_s)
 
     @property
-    def _is_paused(self) -> bool:
-        return self._clock.monotonic() < self._paused_until
+    def is_paused(self) -> bool:
+        """Whether nobody is let through, after so many refusals."""
+        return self.clock.monotonic() < self._paused_until
 
     def _refuse_if_paused(self) -> None:
-        if self._is_paused:
-            left_s = math.ceil(self._paused_until - self._clock.monotonic())
-            reason = f"log-ins at {self._server} are paused for {left_s} s: many were refused"
+        if self.is_paused:
+            left_s = math.ceil(self._paused_until - self.clock.monotonic())
+            reason = f"log-ins at {self.server} are paused for {left_s} s: many were refused"
             raise LogInsHeldBack(reason, "the mail server's log says whose, and why")

@@ -25,14 +25,16 @@ from oxpushctl.errors import (
     OxpushctlError,
     TryLater,
 )
-from oxpushctl.web.admin import CHANGED_PATH
-from oxpushctl.web.kept_json import Object, decode, encode
+from oxpushctl.model import PushUser
+from oxpushctl.web.admin import CHANGED_PATH, CONTENT_TYPE
+from oxpushctl.web.kept_json import Object, decode, encode, from_user
 from oxpushctl.web.listen import Address
 
 _CONNECT_S = 5.0
 _ANSWER_S = 60.0
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _CERTIFICATE_LIMIT = 1024 * 1024
+_HEADERS = {"Content-Type": CONTENT_TYPE}
 # Who listens everywhere is reached here.
 _HERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}  # noqa: S104  # nothing is bound
 
@@ -83,9 +85,9 @@ class AdminClient:
         for session in sessions:
             await session.close()
 
-    async def changed(self) -> None:
-        """Tell the engine that the database has changed; raise as ``ask`` does."""
-        await self.ask(CHANGED_PATH, {})
+    async def changed(self, left: Sequence[PushUser] = ()) -> None:
+        """Tell the engine that the database has changed, and which users were removed; raise as ``ask`` does."""
+        await self.ask(CHANGED_PATH, {"left": [from_user(user) for user in left]} if left else {})
 
     async def ask(self, path: str, body: Object) -> Object:
         """Return the answer to a request.
@@ -112,7 +114,7 @@ class AdminClient:
         if session is None:
             session = self._sessions[address] = self._connected(address)
         try:
-            async with session.post(path, data=content, allow_redirects=False) as response:
+            async with session.post(path, data=content, headers=_HEADERS, allow_redirects=False) as response:
                 return _judged(address, response.status, await response.read())
         except aiohttp.ServerFingerprintMismatch as problem:
             raise _other_certificate(address) from problem

@@ -7,15 +7,14 @@
                                                        "user_id":3,"context_id":1}
     GET  /ajax/login?action=logout&session=90cf…  ─► nothing
 
-The mail server judges the password, under the name that the user has there. A name that the directory does not know is
-tried as it was typed, so that neither the answer nor the time it takes tells which names are known.
+The mail server judges the password, under the name that the user has there. It is not asked about a master user's
+names: they are for this gateway's own log-ins, not for whoever reaches it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import orjson
 from aiohttp import web
@@ -26,10 +25,11 @@ from oxpushctl.config.properties import KNOWN_PROXIES
 from oxpushctl.config.property import Network
 from oxpushctl.config.settings import Settings
 from oxpushctl.errors import BadData, ConfigurationError, NotPermitted, OxpushctlError
-from oxpushctl.interfaces import Clock, CredentialStore, MailboxOpener, UserDirectory
-from oxpushctl.model import Credential, DirectoryEntry, PushUser
+from oxpushctl.interfaces import Clock, CredentialStore, UserDirectory
+from oxpushctl.model import Credential, DirectoryEntry
 from oxpushctl.web import ox_error
 from oxpushctl.web.answer import error, json_answer
+from oxpushctl.web.login_name import LoginNames, MailAccounts, Person
 from oxpushctl.web.login_request import LoginRequest, missing, shown
 from oxpushctl.web.ox_error import Category
 from oxpushctl.web.seldom import Seldom
@@ -43,36 +43,21 @@ _log = log.get(__name__)
 
 _BODY_DEADLINE_S = 10.0
 _NO_STORE = {"Cache-Control": "no-store"}
-_NOBODY = PushUser(0, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Person:
-    """Whom a name means, and what the mail server calls them; somebody unknown goes by what was typed."""
-
-    entry: DirectoryEntry
-    mail_name: str
-
-    @property
-    def is_known(self) -> bool:
-        return self.entry.user != _NOBODY
 
 
 class LoginEndpoint:
     """Opens and ends sessions; ``counts`` tells how many requests ended how.
 
-    ``mail_name`` says what a user is called at the mail server, or raises ``BadData``. ``auto_create_context`` is where
-    users are made whom only the mail server knows; ``None`` makes none.
+    ``auto_create_context`` is where users are made whom only the mail server knows; ``None`` makes none.
     """
 
     def __init__(
         self,
         sessions: Sessions,
-        opener: MailboxOpener,
+        accounts: MailAccounts,
         directory: UserDirectory,
         credentials: CredentialStore | None,
         throttle: Throttle,
-        mail_name: Callable[[DirectoryEntry], str],
         auto_create_context: int | None,
         proxies: Sequence[Network],
         clock: Clock,
@@ -80,16 +65,14 @@ class LoginEndpoint:
         body_deadline_s: float = _BODY_DEADLINE_S,
     ) -> None:
         self._sessions = sessions
-        self._opener = opener
+        self._names = LoginNames(directory, accounts, clock)
         self._directory = directory
         self.credentials = credentials
         self._throttle = throttle
-        self._mail_name = mail_name
         self._auto_create_context = auto_create_context
         self._proxies = proxies
         self._body_deadline_s = body_deadline_s
         self._throttled = Seldom(clock.monotonic)
-        self._nameless = Seldom(clock.monotonic)
         self.counts: Counter[str] = Counter()
 
     @classmethod
@@ -97,20 +80,18 @@ class LoginEndpoint:
         cls,
         settings: Settings,
         sessions: Sessions,
-        opener: MailboxOpener,
+        accounts: MailAccounts,
         directory: UserDirectory,
         credentials: CredentialStore | None,
-        mail_name: Callable[[DirectoryEntry], str],
         clock: Clock,
     ) -> LoginEndpoint:
         """Make the endpoint that the configuration asks for."""
         return cls(
             sessions,
-            opener,
+            accounts,
             directory,
             credentials,
             Throttle(clock.monotonic),
-            mail_name,
             settings[USERS_CONTEXT] if settings[USERS_AUTO_CREATE] else None,
             settings[KNOWN_PROXIES],
             clock,
@@ -149,14 +130,23 @@ class LoginEndpoint:
 
     async def _log_in(self, request: web.BaseRequest) -> web.Response:
         wish = await LoginRequest.read(request, self._proxies, self._body_deadline_s)
-        if isinstance(wish, web.Response):
-            return wish
+        return wish if isinstance(wish, web.Response) else await self._answer(wish)
+
+    async def _answer(self, wish: LoginRequest) -> web.Response:
+        """Let the mail server judge a log-in that may be tried."""
+        if not wish.is_possible:
+            self.counts["impossible"] += 1
+            return _refusal()
+        # Before the directory is asked, which a flood of log-ins would keep busy.
+        if not self._throttle.admits_address(wish.place):
+            return self._too_many(wish)
         try:
-            person = await self._person(wish.name) if wish.is_possible else None
+            person = await self._names.person(wish.name)
         except OxpushctlError as problem:
             return self._directory_down(wish, problem)
-        if person is None:
-            self.counts["impossible"] += 1
+        if self._names.is_master(wish.name, person):
+            self._throttle.address_failed(wish.place)
+            self._tell("master", wish)
             return _refusal()
         # Whichever of their names people use, it is the same password that is guessed.
         attempt = self._throttle.begin(person.mail_name.lower(), wish.place)
@@ -165,37 +155,25 @@ class LoginEndpoint:
         with attempt:
             return await self._judged(wish, person, attempt)
 
-    async def _judged(self, wish: LoginRequest, person: _Person, attempt: Attempt) -> web.Response:
+    async def _judged(self, wish: LoginRequest, person: Person, attempt: Attempt) -> web.Response:
         """Ask the mail server."""
         try:
-            await self._opener.try_log_in(person.mail_name, wish.password, wish.address)
+            await self._names.opener(person).try_log_in(person.mail_name, wish.password, wish.address)
+            is_let_in = person.has_account
         except NotPermitted:
-            attempt.failed()
-            self._tell("refused", wish, person)
-            return _refusal()
+            is_let_in = False
         except OxpushctlError as problem:
             self._tell("unreachable", wish, person)
             text = "Login not possible at the moment. Please try again later."
             return ox_error.answer("LGI-0005", text, Category.TRY_AGAIN, reason=str(problem))
+        if not is_let_in:
+            attempt.failed()
+            self._tell("refused", wish, person)
+            return _refusal()
         attempt.succeeded()
         return await self._let_in(wish, person)
 
-    async def _person(self, name: str) -> _Person | None:
-        """Return whom a name means, ``None`` when the mail server has no name for them."""
-        user = await self._directory.resolve(name)
-        entry = None if user is None else await self._directory.entry(user)
-        if entry is None:
-            entry = DirectoryEntry(_NOBODY, name, name if "@" in name else "")
-        try:
-            return _Person(entry, self._mail_name(entry))
-        except BadData as problem:
-            if entry.user != _NOBODY and (count := self._nameless.due()):
-                _log.warning(
-                    "a user has no name at the mail server", user=str(entry.user), reason=str(problem), count=count
-                )
-            return None
-
-    async def _let_in(self, wish: LoginRequest, person: _Person) -> web.Response:
+    async def _let_in(self, wish: LoginRequest, person: Person) -> web.Response:
         """Open a session for somebody whom the mail server let in."""
         try:
             entry = person.entry if person.is_known else await self._created(person)
@@ -216,7 +194,7 @@ class LoginEndpoint:
             secret=wish.password,
             address=wish.address,
         )
-        self._tell("opened", wish, _Person(entry, person.mail_name), session.shown)
+        self._tell("opened", wish, Person(entry, person.mail_name), session.shown)
         answer = {
             "session": session.id,
             "user": entry.login,
@@ -225,15 +203,16 @@ class LoginEndpoint:
         }
         return json_answer(orjson.dumps(answer), headers=_NO_STORE)
 
-    async def _created(self, person: _Person) -> DirectoryEntry | None:
+    async def _created(self, person: Person) -> DirectoryEntry | None:
         """Make a user of somebody whom only the mail server knew, if that is wanted and possible."""
         if self._auto_create_context is None:
             return None
         unknown = person.entry
         try:
             entry = await self._directory.create(unknown.login, unknown.mail, self._auto_create_context)
+            _log.info("user made at the first log-in", user=str(entry.user), login=shown(entry.login))
             # Somebody may have made another user of this name meanwhile: it is another mailbox that was opened.
-            return entry if self._mail_name(entry) == person.mail_name else None
+            return entry if self._names.is_same(entry, person) else None
         except (BadData, ConfigurationError) as problem:
             _log.warning("a user could not be made", login=shown(unknown.login), reason=str(problem))
             return None
@@ -249,7 +228,7 @@ class LoginEndpoint:
         self._tell("database_down", wish)
         return ox_error.answer("LGI-0010", "Database down.", Category.TRY_AGAIN, reason=str(problem))
 
-    def _tell(self, result: str, wish: LoginRequest, person: _Person | None = None, session: str | None = None) -> None:
+    def _tell(self, result: str, wish: LoginRequest, person: Person | None = None, session: str | None = None) -> None:
         self.counts[result] += 1
         _log.info(
             "log-in",

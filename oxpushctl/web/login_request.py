@@ -18,6 +18,7 @@ _BODY_LIMIT = 64 * 1024
 _MOST_FIELDS = 20
 _LONGEST_NAME = 255  # what the directory can hold
 _LONGEST_PASSWORD = 512  # mail servers end the connection over much longer ones
+_UNSENDABLE = frozenset("\0\r\n")  # the mail server would not be asked: RFC 4616, section 2, and RFC 3501, section 9
 _LONGEST_CLIENT = 64  # what a registration can hold
 _SHOWN = 100
 
@@ -61,8 +62,8 @@ class LoginRequest:
         """Whether anybody could be called so and have such a password; the mail server is not asked about others."""
         name = self.name
         is_name = 0 < len(name) <= _LONGEST_NAME and name.isprintable() and name.strip() == name
-        # A log-in carries no NUL: RFC 4616, section 2.
-        return is_name and 0 < len(self.password) <= _LONGEST_PASSWORD and "\0" not in self.password
+        is_password = 0 < len(self.password) <= _LONGEST_PASSWORD and not _UNSENDABLE & set(self.password)
+        return is_name and is_password
 
     @property
     def shown(self) -> str:

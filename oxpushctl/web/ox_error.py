@@ -52,10 +52,7 @@ def answer(
     numbers that the text is about; ``reason`` is for our log only.
     """
     error_id = f"-{_node}-{next(_numbers)}"
-    if category is Category.USER_INPUT:
-        _log.debug("request refused", code=code, id=error_id, reason=reason)
-    else:
-        _log.info("request refused", code=code, id=error_id, reason=reason)
+    _log.info("request refused", code=code, id=error_id, reason=reason)
     return json_answer(
         orjson.dumps(
             {

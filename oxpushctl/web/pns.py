@@ -92,11 +92,15 @@ class PnsEndpoint:
         return self._actions[name]
 
     async def _session(self, session_id: str) -> Session:
-        """Return a session whose login still is its user's: what belongs to somebody else by now is not touched."""
+        """Return a session whose user still has its login: what belongs to somebody else by now is not touched.
+
+        It is the directory's own login of the id, since the login may well be another user's alias by now.
+        """
         session = self._sessions.find(session_id)
         if session is None:
             raise _expired()
-        if await self._directory.resolve(session.login) != session.user:
+        entry = await self._directory.entry(session.user)
+        if entry is None or entry.login.lower() != session.login.lower():
             self._sessions.close(session_id)
             _log.warning("session closed: its login is not its user's any more", user=str(session.user))
             raise _expired()
@@ -125,10 +129,15 @@ class PnsEndpoint:
 async def _keep(credentials: CredentialStore, credential: Credential) -> None:
     """Keep the password that the user's mailbox is listened to with.
 
-    Whatever prevents it, the app is to come again: what it wants is stored, but nobody could hear its mail.
+    Whatever prevents it, what the app wants is stored, but nobody could hear its mail: it is to come again, unless that
+    would be in vain with this password.
     """
     try:
         await credentials.put(credential, Origin.SUBSCRIBING)
+    except BadData as problem:
+        _log.warning("mail password cannot be kept", user=str(credential.user), reason=str(problem))
+        text = "The mail password cannot be kept on this server."
+        raise Refusal("PNS-0001", text, category=Category.CONFIGURATION) from problem
     except OxpushctlError as problem:
         _log.warning("mail password not kept", user=str(credential.user), reason=str(problem))
         raise TryLater("the mail password could not be kept") from problem
@@ -150,6 +159,9 @@ def _refused(problem: BadData) -> web.Response:
         return Refusal.topics(words).answer()
     if separator and code == "PNS-0005":
         return Refusal("PNS-0005", "There is no such transport.", desc=words).answer()
+    if separator and code == "PNS-0013":
+        text = "There are too many subscriptions."
+        return Refusal("PNS-0013", text, category=Category.PERMISSION_DENIED, desc=words).answer()
     return Refusal("PNS-0001", f"This cannot be stored: {problem}").answer()
 
 

@@ -115,11 +115,21 @@ class Throttle:
 
         The login is compared as it is. All clients without an address (``None``) are one address, that is never known.
         """
-        if not self.addresses.admits(address or ""):
+        if not self.admits_address(address):
             return None
         if not self.logins.admits(login) and not self._is_known(login, address):
             return None
         return Attempt(self, login, address)
+
+    def admits_address(self, address: str | None) -> bool:
+        """Tell whether an attempt may come from an address now, whoever's login it is for."""
+        return self.addresses.admits(address or "")
+
+    def address_failed(self, address: str | None) -> None:
+        """Count what is wrong whoever's login it is for, and so is not tried."""
+        record = self.addresses.begin(address or "")
+        self.addresses.failed(address or "", record)
+        self.addresses.end(address or "", record)
 
     def remember(self, login: str, address: str) -> None:
         """Note that a login succeeded from an address."""

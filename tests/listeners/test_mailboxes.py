@@ -12,6 +12,7 @@ import pytest
 from oxpushctl.config.own import LOGIN_RATE, TLS_CA
 from oxpushctl.config.properties import MAIL_SERVER_URL
 from oxpushctl.config.property import MAIL_SERVER
+from oxpushctl.config.settings import Settings
 from oxpushctl.errors import NotPermitted, NotReachable, TryLater
 from oxpushctl.interfaces import MailboxOpener
 from oxpushctl.listeners.imap_troubles import LogInRefused, ServerUntrusted
@@ -115,6 +116,53 @@ async def test_many_wrong_passwords(dovecot: Dovecot) -> None:
             await mailboxes.try_log_in("anton", "anton's")
         clock.time += 30
         await mailboxes.try_log_in("anton", "anton's")
+
+
+async def test_many_invented_names(dovecot: Dovecot) -> None:
+    """They keep no user out; who was not here before is refused until the pause ends, without asking the server."""
+    clock = HandClock()
+    async with at(f"127.0.0.1:{dovecot.imap_port}", clock=clock) as mailboxes:
+        strangers = mailboxes.for_strangers()
+        guesses = (strangers.try_log_in(f"invented{number}", "guessed") for number in range(REFUSALS))
+        ended = await asyncio.gather(*guesses, return_exceptions=True)
+        assert {type(each) for each in ended} == {LogInRefused}
+        await mailboxes.try_log_in("anton", "anton's")
+        with pytest.raises(LogInRefused, match="many were refused"):
+            await strangers.try_log_in("berta", "berta's")
+        clock.time += 30
+        await strangers.try_log_in("berta", "berta's")
+
+
+async def test_other_authorities(dovecot: Dovecot, authority: Authority, tmp_path: Path) -> None:
+    """Authorities that are configured later are trusted from then on, and so are others in the same file."""
+    server = f"imaps://127.0.0.1:{dovecot.imaps_port}"
+
+    def configured(ca: str | None) -> Settings:
+        return settings({MAIL_SERVER_URL: MAIL_SERVER.parse("elsewhere.example.com"), TLS_CA: ca})
+
+    async def is_trusted(mailboxes: Mailboxes) -> bool:
+        try:
+            await mailboxes.try_log_in("b4", "berta's")
+            await mailboxes.for_strangers().try_log_in("b4", "berta's")
+        except ServerUntrusted:
+            return False
+        return True
+
+    found = []
+    async with at(server) as mailboxes:
+        found.append(await is_trusted(mailboxes))
+        mailboxes.reload(configured(str(authority.pem)), tmp_path)
+        found.append(await is_trusted(mailboxes))
+        mailboxes.reload(configured(None), tmp_path)
+        found.append(await is_trusted(mailboxes))
+        (tmp_path / "ca.pem").write_bytes(Authority(tmp_path).pem.read_bytes())
+        mailboxes.reload(configured("ca.pem"), tmp_path)
+        found.append(await is_trusted(mailboxes))
+        (tmp_path / "ca.pem").write_bytes(authority.pem.read_bytes())
+        mailboxes.reload(configured("ca.pem"), tmp_path)
+        found.append(await is_trusted(mailboxes))
+
+    assert found == [False, True, False, False, True]
 
 
 async def test_many_at_once_at_a_server_that_hangs() -> None:

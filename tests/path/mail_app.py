@@ -20,12 +20,14 @@ class MailApp:
         self._http.verify = ca or True
         self.session = ""
 
-    def log_in(self, name: str, password: str) -> dict[str, Any]:
+    def log_in(self, name: str, password: str, address: str = "") -> dict[str, Any]:
+        """Log in, through a proxy that names the address if one is given."""
         answer = self._json(
             self._http.post(
                 f"{self._base}/ajax/login",
                 params={"action": "login", "client": self._client},
                 data={"name": name, "password": password},
+                headers={"X-Forwarded-For": address} if address else {},
                 timeout=_LIMIT_S,
             )
         )

@@ -63,6 +63,21 @@ async def test_guessing_is_slowed_down(ground: Ground) -> None:
     assert len(other.session) == 32
 
 
+async def test_invented_names_keep_nobody_out(ground: Ground) -> None:
+    """Who tries names that nobody has, from a few addresses, stops the log-ins of such names and of no others."""
+    async with town(ground, com_openexchange_server_knownProxies="127.0.0.1") as place:
+        guesses = [
+            asyncio.to_thread(place.app().log_in, f"invented{number}", "guess", f"192.0.2.{number % 4}")
+            for number in range(36)
+        ]
+        codes = [answer["code"] for answer in await asyncio.gather(*guesses)]
+        is_paused = "log-ins paused" in place.engine.log()
+        known = [await place.logged_in(login) for login in (ANNA, BERTA)]
+    assert set(codes) == {"LGI-0006"}
+    assert is_paused
+    assert [len(app.session) for app in known] == [32, 32]
+
+
 async def test_changed_password_replaces_the_kept_one(ground: Ground) -> None:
     """The kept password fails once it was changed at the mail server, and opens the mailbox after the next log-in."""
     async with town(ground) as place:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from pathlib import Path
 
 import aiohttp
 
-from oxpushctl.sandbox.write_etc import BEARER_CLIENT
+from oxpushctl.config.own import INTAKE_LISTEN, PUBLIC_LISTEN
+from oxpushctl.config.properties import MAIL_SERVER_URL
+from oxpushctl.sandbox.identity import CA_FILE
+from oxpushctl.sandbox.write_etc import BEARER_CLIENT, KEYS, write_etc
 from oxpushctl.web.notify import PATH
 from tests.path.conftest import Ground
+from tests.path.mail_app import MailApp
 from tests.peers import engine
+from tests.peers.certificates import Authority
+from tests.peers.dovecot import Dovecot, LogIns
 from tests.peers.engine import Engine
 from tests.waiting import until
 
@@ -80,6 +87,28 @@ async def test_second_signal_ends_at_once(ground: Ground) -> None:
         code = await running.wait()
         log = running.log()
     assert (code, "left unsent" in log) == (75, True)
+
+
+async def test_reload_takes_over_the_mail_servers_authority(ground: Ground, tmp_path: Path) -> None:
+    """SIGHUP: a mail server whose certificate nobody vouched for is trusted once its authority is in the file."""
+    authority = Authority(tmp_path)
+    with Dovecot(log_ins=LogIns(certificate=authority.server())) as dovecot:
+        settings = {
+            MAIL_SERVER_URL.key: f"imaps://127.0.0.1:{dovecot.imaps_port}",
+            INTAKE_LISTEN.key: "127.0.0.1:0",
+            PUBLIC_LISTEN.key: "127.0.0.1:0",
+        }
+        write_etc(ground.etc, ground.sandbox.identity, endpoint=ground.sandbox.url, settings=settings)
+        await ground.run("users", "add", "-c", "1", "-u", "3", "--login", "anna")
+        async with engine.running(ground.etc, ground.state) as running:
+            app = MailApp(running.public)
+            before = await asyncio.to_thread(app.log_in, "anna", "pw")
+            with (ground.etc / KEYS / CA_FILE).open("a") as trusted:
+                trusted.write(authority.pem.read_text())
+            running.signal(signal.SIGHUP)
+            await until(lambda: "reloaded" in running.log())
+            after = await asyncio.to_thread(app.log_in, "anna", "pw")
+    assert (before.get("code"), after.get("user_id")) == ("LGI-0005", 3)
 
 
 async def test_reload_takes_over_changed_options(ground: Ground) -> None:

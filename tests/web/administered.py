@@ -5,10 +5,11 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from oxpushctl.interfaces import CredentialRows
+from oxpushctl.model import PushUser
 from oxpushctl.web.admin import admin_routes
 from oxpushctl.web.admin_client import Access, AdminClient
 from oxpushctl.web.auth import Credentials
@@ -21,13 +22,15 @@ LOGIN, PASSWORD = "admin", "pässwort-of-the-admin"
 
 @dataclass
 class Admin:
-    """The admin addresses of an engine; ``changed`` counts how often a command said so."""
+    """The admin addresses of an engine; ``changed`` counts how often a command said so, ``left`` is who left."""
 
     addresses: Sequence[str] = ()
     changed: int = 0
+    left: list[PushUser] = field(default_factory=list)
 
-    def note(self) -> None:
+    def note(self, left: Sequence[PushUser]) -> None:
         self.changed += 1
+        self.left += left
 
 
 @asynccontextmanager

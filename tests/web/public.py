@@ -22,6 +22,7 @@ from oxpushctl.stores.sql.database import Database
 from oxpushctl.stores.sql.users import SqlUserDirectory
 from oxpushctl.web import login
 from oxpushctl.web.login import LoginEndpoint
+from oxpushctl.web.login_name import MailAccounts
 from oxpushctl.web.server import Server
 from oxpushctl.web.sessions import Sessions
 from oxpushctl.web.throttle import Throttle
@@ -132,6 +133,7 @@ async def public(
     folder: Path,
     opener: MailboxOpener,
     *,
+    strangers: MailboxOpener | None = None,
     users: Sequence[DirectoryEntry] = (ANNA, BERTA),
     directory: UserDirectory | None = None,
     credentials: CredentialStore | None = None,
@@ -150,11 +152,10 @@ async def public(
         await stored.add(entry)
     endpoint = LoginEndpoint(
         sessions,
-        opener,
+        MailAccounts(opener, strangers or opener, mail_name, "*"),
         directory or stored,
         credentials,
         Throttle(clock.monotonic),
-        mail_name,
         auto_create_context,
         networks,
         clock,

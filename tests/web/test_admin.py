@@ -13,6 +13,7 @@ from aiohttp import web
 from oxpushctl.config.reading import read
 from oxpushctl.config.settings import Settings
 from oxpushctl.errors import ConfigurationError, NotPermitted, NotReachable, TryLater
+from oxpushctl.model import PushUser
 from oxpushctl.stores.memory import MemoryCredentialRows
 from oxpushctl.web.admin import CHANGED_PATH, admin_routes
 from oxpushctl.web.admin_client import Access, AdminClient
@@ -25,6 +26,8 @@ from tests.web.administered import LOGIN, PASSWORD, admin, client
 from tests.web.parts import Wire, basic, request
 
 _PORT = "127.0.0.1:0"
+_LET_IN = basic(LOGIN, PASSWORD)
+_JSON = "Content-Type: application/json\r\n"
 
 
 async def test_changed(tmp_path: Path) -> None:
@@ -53,7 +56,7 @@ async def test_password_at_a_port() -> None:
 @pytest.mark.parametrize("authorization", [None, basic(LOGIN, "wrong"), "Bearer x", "Basic !"])
 async def test_every_path_is_guarded(authorization: str | None) -> None:
     """Without the password a port answers nothing but whether it is alive, and says what it wants."""
-    paths = admin_routes(None, lambda: None)
+    paths = admin_routes(None, lambda _: None)
     async with admin([_PORT]) as serving, Wire.to(serving.addresses[0]) as wire:
         answers = [
             await wire.ask(request(b"{}", method="POST", path=path, authorization=authorization)) for path in paths
@@ -163,6 +166,55 @@ async def test_answers_of_others(tmp_path: Path) -> None:
                 await commands.changed()
 
 
+async def test_users_that_left(tmp_path: Path) -> None:
+    """A command tells the engine which users it has removed."""
+    async with admin([f"unix:{tmp_path}/admin.sock"]) as serving, client(*serving.addresses) as commands:
+        await commands.changed([PushUser(1, 3), PushUser(2, 7)])
+        await commands.changed()
+
+    assert (serving.changed, serving.left) == (2, [PushUser(1, 3), PushUser(2, 7)])
+
+
+@pytest.mark.parametrize("left", [b"{}", b'"x"', b"[5]", b'[{"context":1}]'])
+async def test_nobody_left(left: bytes) -> None:
+    """What does not name users is refused, and changes nothing."""
+    raw = request(b'{"left":' + left + b"}", method="POST", path=CHANGED_PATH, authorization=_LET_IN, extra=_JSON)
+    async with admin([_PORT]) as serving, Wire.to(serving.addresses[0]) as wire:
+        answer = await wire.ask(raw)
+
+    assert answer is not None
+    assert (answer.status, serving.changed) == (400, 0)
+
+
+@pytest.mark.parametrize(
+    ("extra", "status"),
+    [
+        (_JSON, 200),
+        ("Content-Type: application/json; charset=utf-8\r\nSec-Fetch-Site: none\r\n", 200),
+        ("", 415),
+        ("Content-Type: text/plain\r\n", 415),
+        ("Content-Type: text/plain; application/json\r\n", 415),
+        ("Content-Type: application/x-www-form-urlencoded\r\n", 415),
+        (f"{_JSON}Origin: http://127.0.0.1:8010\r\n", 403),
+        (f"{_JSON}Origin: null\r\n", 403),
+        (f"{_JSON}Sec-Fetch-Site: same-origin\r\n", 403),
+        (f"{_JSON}Sec-Fetch-Site: cross-site\r\n", 403),
+    ],
+)
+async def test_page_in_a_browser(extra: str, status: int, tmp_path: Path) -> None:
+    """What a browser sends for a page changes nothing, with the admin's password or over a socket; health is open."""
+    raw = request(b"{}", method="POST", path=CHANGED_PATH, authorization=_LET_IN, extra=extra)
+    health = request(b"", method="GET", path="/health/live", authorization=None, extra=extra)
+    statuses = []
+    async with admin([_PORT, f"unix:{tmp_path}/a.sock"]) as serving:
+        for address in serving.addresses:
+            async with Wire.to(address) as wire:
+                statuses += [(await wire.ask(raw)), (await wire.ask(health))]
+
+    assert [answer and answer.status for answer in statuses] == [status, 200] * 2
+    assert serving.changed == (2 if status == 200 else 0)
+
+
 @pytest.mark.parametrize(
     ("name", "body", "words"),
     [
@@ -180,7 +232,7 @@ async def test_answers_of_others(tmp_path: Path) -> None:
 )
 async def test_requests_of_no_use(name: str, body: bytes, words: str) -> None:
     """What is no such request is refused with words."""
-    raw = request(body, method="POST", path=PREFIX + name, authorization=basic(LOGIN, PASSWORD))
+    raw = request(body, method="POST", path=PREFIX + name, authorization=_LET_IN, extra=_JSON)
     async with admin([_PORT], MemoryCredentialRows()) as serving, Wire.to(serving.addresses[0]) as wire:
         answer = await wire.ask(raw)
 
@@ -192,7 +244,7 @@ async def test_passwords_are_elsewhere() -> None:
     """An engine that keeps no passwords in memory says so for each request about them."""
     async with admin([_PORT]) as serving, Wire.to(serving.addresses[0]) as wire:
         answers = [
-            await wire.ask(request(b"{}", method="POST", path=PREFIX + name, authorization=basic(LOGIN, PASSWORD)))
+            await wire.ask(request(b"{}", method="POST", path=PREFIX + name, authorization=_LET_IN, extra=_JSON))
             for name in OPERATIONS
         ]
 

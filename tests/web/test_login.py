@@ -118,6 +118,7 @@ async def test_wrong_and_unknown_are_the_same(tmp_path: Path) -> None:
         (f"{ANNA.login}\r\nA1 LOGOUT", PASSWORD),
         ("a" * 60_000, PASSWORD),
         (ANNA.login, f"{PASSWORD}\0"),
+        (ANNA.login, f"{PASSWORD}\r\n"),
         (ANNA.login, "p" * 60_000),
     ],
 )
@@ -236,23 +237,6 @@ async def test_directory_fails(failure: OxpushctlError, is_lookup: bool, code: s
         await database.aclose()
 
     assert (answer["code"], str(failure) in str(answer)) == (code, False)
-
-
-async def test_no_name_at_the_mail_server(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A user without a mail address where one is needed is refused as any other; once a minute the log says why."""
-
-    def mail(entry: DirectoryEntry) -> str:
-        if not entry.mail:
-            raise BadData(f"{entry.user} has no mail address")
-        return entry.mail
-
-    table = _table()
-    async with public(tmp_path, table, mail_name=mail) as serving:
-        answers = [_without_id(await serving.log_in(name)) for name in (BERTA.login, BERTA.login, "nobody")]
-
-    assert (answers, table.tried) == ([_WRONG] * 3, [])
-    lines = _fields(caplog, "a user has no name at the mail server")
-    assert lines == [{"user": "4@1", "reason": "4@1 has no mail address", "count": 1}]
 
 
 @pytest.mark.parametrize("failure", [NotReachable("no route"), TryLater("paused"), ConfigurationError("no such CA")])

@@ -11,6 +11,7 @@ from oxpushctl.config.properties import KNOWN_PROXIES
 from oxpushctl.config.property import NETWORKS
 from oxpushctl.config.settings import Settings
 from oxpushctl.web.login import LoginEndpoint
+from oxpushctl.web.login_name import MailAccounts
 from tests.web.parts import Wire, request
 from tests.web.public import ANNA, PASSWORD, PasswordTable, form, json, log_in, login_name, public
 
@@ -151,9 +152,10 @@ async def test_reload(tmp_path: Path) -> None:
 async def test_from_settings(auto_create: bool, code: str | None, tmp_path: Path) -> None:
     """The configuration says whether unknown users are made, and in which context."""
     settings = Settings({USERS_AUTO_CREATE.key: auto_create, USERS_CONTEXT.key: 5})
+    accounts = MailAccounts(_table(), _table(), login_name, "*")
     async with public(tmp_path, _table(), users=()) as serving:
         serving.endpoint = LoginEndpoint.from_settings(
-            settings, serving.sessions, _table(), serving.directory, None, login_name, serving.clock
+            settings, serving.sessions, accounts, serving.directory, None, serving.clock
         )
         answer = await serving.log_in(ANNA.login)
 

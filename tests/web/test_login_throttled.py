@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from oxpushctl.model import PushUser
+from oxpushctl.stores.sql.database import Database
+from oxpushctl.stores.sql.users import SqlUserDirectory
 from tests.waiting import until
 from tests.web.public import ANNA, PASSWORD, PasswordTable, Public, log_in, public
 
@@ -62,6 +65,33 @@ async def test_guessing_address_is_slowed_down(tmp_path: Path) -> None:
 
     assert codes == ["LGI-0006"] * 10 + ["LGI-0028"]
     assert neighbours == ["LGI-0028", ""]
+
+
+class _Counted(SqlUserDirectory):
+    """A directory that counts how often it is asked."""
+
+    asked = 0
+
+    async def resolve(self, name: str) -> PushUser | None:
+        self.asked += 1
+        return await super().resolve(name)
+
+
+async def test_flood_costs_no_queries(tmp_path: Path) -> None:
+    """Log-ins from an address that has to wait are refused before the directory is asked."""
+    database = Database.open(f"sqlite:///{tmp_path}/oxpushctl.db")
+    directory = _Counted(database)
+    try:
+        async with public(tmp_path, _table(), directory=directory) as serving:
+            codes = await _codes(serving, [(f"user{n}", "wrong", "192.0.2.7") for n in range(50)])
+            asked = directory.asked
+            serving.clock.time += 1
+            await _codes(serving, [("user51", "wrong", "192.0.2.7")])
+    finally:
+        await database.aclose()
+
+    assert codes == ["LGI-0006"] * 10 + ["LGI-0028"] * 40
+    assert (asked, directory.asked) == (10, 11)
 
 
 async def test_owner_is_not_locked_out(tmp_path: Path) -> None:

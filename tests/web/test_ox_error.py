@@ -60,12 +60,12 @@ def test_ids_differ() -> None:
 
 
 def test_record(caplog: pytest.LogCaptureFixture) -> None:
-    """What the app is told can be found in the log by its id, and more stands there; not what users mistype."""
+    """What the app is told can be found in the log by its id, whoever's mistake it is, and more stands there."""
     caplog.set_level(logging.INFO)
     _members()
     told = _members("PNS-0003", Category.TRY_AGAIN, reason="db.internal is away")
 
-    [record] = caplog.records
+    _, record = caplog.records
     assert record.__dict__["fields"] == {"code": "PNS-0003", "id": told["error_id"], "reason": "db.internal is away"}
     assert "db.internal" not in str(told)
 

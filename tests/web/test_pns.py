@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from oxpushctl.errors import ConfigurationError, NotReachable
+from oxpushctl.errors import BadData, ConfigurationError, NotReachable
 from oxpushctl.model import Credential, DirectoryEntry, Origin
 from tests.engine.parts import ANTON, APP, BERTA
 from tests.web.subscribing import DONE, LOGIN, SECRET, shop, wish
@@ -101,6 +101,17 @@ async def test_password_not_kept(
     assert str(failure) in _log(caplog)
 
 
+async def test_password_can_never_be_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """An app whose password does not fit is not sent round for ever; why is said in our log."""
+    async with shop(tmp_path) as open_shop:
+        open_shop.kept.failure = BadData("encrypted password has 600 characters, 512 are possible")
+        answer = await open_shop.subscribe()
+
+    assert (answer["code"], answer["categories"]) == ("PNS-0001", "CONFIGURATION")
+    assert answer["error"] == answer["error_desc"] == "The mail password cannot be kept on this server."
+    assert "512 are possible" in _log(caplog)
+
+
 async def test_id_of_somebody_else(tmp_path: Path) -> None:
     """A session whose login is not its user's any more stores nothing for whoever has the id now, and ends."""
     async with shop(tmp_path) as open_shop:
@@ -112,6 +123,36 @@ async def test_id_of_somebody_else(tmp_path: Path) -> None:
 
     assert [answer["code"] for answer in answers] == ["SES-0203"] * 3
     assert (devices, open_shop.kept.given) == ([], [])
+
+
+@pytest.mark.parametrize("alias", [LOGIN, LOGIN.upper()])
+async def test_login_became_an_alias(alias: str, tmp_path: Path) -> None:
+    """The successor's alias is no way back for who had the login before, though the name stands for the same id."""
+    async with shop(tmp_path) as open_shop:
+        await open_shop.users.add(DirectoryEntry(ANTON, "successor@nr.test", "", (alias,)), rename=True)
+        answer = await open_shop.subscribe()
+        devices = await open_shop.devices.listing(None, None)
+
+    assert (answer["code"], devices, len(open_shop.sessions)) == ("SES-0203", [], 0)
+
+
+async def test_login_in_another_case(tmp_path: Path) -> None:
+    """A login that is spelt otherwise by now is the same."""
+    async with shop(tmp_path) as open_shop:
+        await open_shop.users.add(DirectoryEntry(ANTON, LOGIN.upper()))
+        answer = await open_shop.subscribe()
+
+    assert answer == DONE
+
+
+async def test_user_is_removed(tmp_path: Path) -> None:
+    """Nobody subscribes for a user that is not there any more."""
+    async with shop(tmp_path) as open_shop:
+        await open_shop.users.remove(ANTON)
+        answer = await open_shop.subscribe()
+        devices = await open_shop.devices.listing(None, None)
+
+    assert (answer["code"], devices) == ("SES-0203", [])
 
 
 async def test_nothing_secret_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from oxpushctl.errors import ConfigurationError, NotReachable, OxpushctlError, TryLater
+from oxpushctl.errors import BadData, ConfigurationError, NotReachable, OxpushctlError, TryLater
 from oxpushctl.model import Subscription
 from oxpushctl.stores.sql.database import Database
 from oxpushctl.stores.sql.subscriptions import SqlSubscriptionStore
@@ -150,6 +150,7 @@ class _Failing(SqlSubscriptionStore):
         (NotReachable("db.internal is away"), "PNS-0003", "TRY_AGAIN"),
         (TryLater("db.internal is busy"), "PNS-0003", "TRY_AGAIN"),
         (ConfigurationError("db.internal is too narrow"), "PNS-0001", "CONFIGURATION"),
+        (BadData("PNS-0013: 200 subscriptions are possible"), "PNS-0013", "PERMISSION_DENIED"),
     ],
 )
 async def test_store_gives_trouble(failure: OxpushctlError, code: str, category: str, tmp_path: Path) -> None:

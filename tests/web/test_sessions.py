@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -170,6 +172,41 @@ def test_sweep() -> None:
 
     assert (sessions.sweep(), sessions.sweep()) == (30, 0)
     assert sessions.find(kept.id) is kept
+
+
+def _replace(sessions: Sessions, session_id: str) -> None:
+    for _ in range(3):
+        _opened(sessions, BERTA)
+
+
+def _expire(sessions: Sessions, session_id: str) -> None:
+    assert sessions.find(session_id) is None
+
+
+@pytest.mark.parametrize(
+    ("after", "end"),
+    [
+        (0, lambda sessions, session_id: sessions.close(session_id)),
+        (0, lambda sessions, session_id: sessions.close_user(PushUser(7, 11))),
+        (0, _replace),
+        (_IDLE_S, _expire),
+        (_IDLE_S, lambda sessions, session_id: sessions.sweep()),
+    ],
+)
+def test_nothing_is_left_of_a_user(after: float, end: Callable[[Sessions, str], object]) -> None:
+    """With its last session goes all that is known of a user: who logs in once does not cost memory for ever."""
+    clock = HandClock()
+    sessions = _sessions(clock, most=3)
+    user = PushUser(7, 11)
+    before = sys.getrefcount(user)
+    ids = [_opened(sessions, user).id for _ in range(2)]
+    assert sys.getrefcount(user) > before
+    sessions.close(ids[0])
+    clock.time += after
+
+    end(sessions, ids[1])
+
+    assert sys.getrefcount(user) == before
 
 
 def test_changed_password() -> None:

@@ -58,6 +58,20 @@ def test_login_free_failures() -> None:
     assert guesses.succeed("berta")
 
 
+def test_address_that_failed_without_a_try() -> None:
+    """What was not tried counts against its address as a wrong password does, and is as soon forgotten."""
+    guesses = _Guesses()
+    for _ in range(FREE_OF_ADDRESS):
+        assert guesses.throttle.admits_address(_HOME)
+        guesses.throttle.address_failed(_HOME)
+
+    assert (guesses.throttle.admits_address(_HOME), guesses.throttle.begin("anna", _HOME)) == (False, None)
+    assert guesses.throttle.admits_address(_ELSEWHERE)
+    guesses.clock.time += _HALF_AN_HOUR
+    assert guesses.throttle.admits_address(_HOME)
+    assert len(guesses.throttle.addresses) == 0
+
+
 def test_login_waits_double() -> None:
     """Each further failure doubles the wait, from one second to five minutes."""
     guesses = _Guesses()
