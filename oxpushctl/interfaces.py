@@ -150,7 +150,10 @@ class CredentialRows(Protocol):
         """Put other seals in place of those that were read; return false where somebody else was faster."""
 
     async def put(self, rows: Sequence[KeptCredential], under: Seals) -> bool:
-        """Write rows over what users have, all or none; return false where other seals are in place."""
+        """Write rows over what users have, all or none; return false where other seals are in place.
+
+        A row that is there of a command's origin stays of it, whoever writes.
+        """
 
     async def replace(self, changes: Sequence[tuple[KeptCredential, str]], under: Seals) -> int | None:
         """Give rows another value where they still have the one that was read, keeping their state.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 
 from oxpushctl.config.allowed_clients import is_allowed
@@ -36,16 +36,17 @@ class Storage:
 
 @asynccontextmanager
 async def opened_storage(
-    configuration: Configuration, *, memory: CredentialRows | None = None
+    configuration: Configuration, *, memory: CredentialRows | None = None, has_credentials: bool = True
 ) -> AsyncIterator[Storage]:
     """Open the stores, and close them at the end; nothing is connected to before its first use.
 
     ``memory`` are the rows of passwords that are kept in the engine's memory, where the configuration wants that.
+    ``has_credentials``: whether the passwords are wanted.
     """
     async with AsyncExitStack() as stack:
         database = Database.open(configuration.database_url)
         stack.push_async_callback(database.aclose)
-        vault = await _vault(configuration, database, memory, stack)
+        vault = await _vault(configuration, database, memory, stack) if has_credentials else None
         registrations = SqlRegistrationStore(database)
 
         async def kept_users() -> AsyncIterator[PushUser]:
@@ -66,6 +67,29 @@ async def opened_storage(
         )
 
 
+@asynccontextmanager
+async def opened_rows(
+    configuration: Configuration, database: Database, memory: CredentialRows | None
+) -> AsyncIterator[CredentialRows | None]:
+    """Open what keeps passwords, encrypted as they are: a database, Redis, or ``memory``; ``None`` where none is kept.
+
+    Raise ``ConfigurationError`` for a Redis that cannot be one.
+    """
+    settings = configuration.settings
+    if not settings[CREDSTORAGE_ENABLED]:
+        yield None
+    elif settings[CREDSTORAGE_RDB]:
+        yield SqlCredentialRows(database)
+    elif url := settings[CREDENTIALS_URL]:
+        from oxpushctl.stores.redis import RedisCredentialRows  # noqa: PLC0415  # its library is an extra
+
+        ca = settings[TLS_CA]
+        async with aclosing(RedisCredentialRows(url, None if ca is None else configuration.etc / ca)) as redis:
+            yield redis
+    else:
+        yield memory
+
+
 def is_in_engine_memory(settings: Settings) -> bool:
     """Tell whether passwords are kept, and in the memory of the running engine alone."""
     return settings[CREDSTORAGE_ENABLED] and not settings[CREDSTORAGE_RDB] and not settings[CREDENTIALS_URL]
@@ -74,20 +98,10 @@ def is_in_engine_memory(settings: Settings) -> bool:
 async def _vault(
     configuration: Configuration, database: Database, memory: CredentialRows | None, stack: AsyncExitStack
 ) -> Vault | None:
-    settings = configuration.settings
-    passcrypt = settings[PASSCRYPT]
-    if not settings[CREDSTORAGE_ENABLED] or not passcrypt:
+    passcrypt = configuration.settings[PASSCRYPT]
+    if not passcrypt:
         return None
-    rows: CredentialRows | None = memory
-    if settings[CREDSTORAGE_RDB]:
-        rows = SqlCredentialRows(database)
-    elif url := settings[CREDENTIALS_URL]:
-        from oxpushctl.stores.redis import RedisCredentialRows  # noqa: PLC0415  # its library is an extra
-
-        ca = settings[TLS_CA]
-        redis = RedisCredentialRows(url, None if ca is None else configuration.etc / ca)
-        stack.push_async_callback(redis.aclose)
-        rows = redis
+    rows = await stack.enter_async_context(opened_rows(configuration, database, memory))
     if rows is None:
         return None
     vault = Vault(rows, passcrypt)

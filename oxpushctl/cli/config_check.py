@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from oxpushctl.config.configuration import Configuration
     from oxpushctl.config.flow.flow import Flow
     from oxpushctl.model import DirectoryEntry
-    from oxpushctl.stores.sql.database import Database
+    from oxpushctl.storage import Storage
 
 
 @click.command()
@@ -131,26 +131,25 @@ def _mailbox(configuration: Configuration, user: str, password_file: Path | None
         say(f"--probe-user {user}: nobody is logged in with an erroneous configuration")
         return None
     from oxpushctl.cli.passwords import given_password  # noqa: PLC0415  # seldom wanted
-    from oxpushctl.cli.stored import with_database  # noqa: PLC0415  # same
+    from oxpushctl.cli.stored import with_storage  # noqa: PLC0415  # same
     from oxpushctl.listeners.mail_server import mail_login, master_log_in  # noqa: PLC0415  # same
 
-    entry = with_database(configuration, lambda database: _entry(database, user))
+    entry = with_storage(configuration, lambda storage: _entry(storage, user))
     login = mail_login(entry, configuration.settings)
     if password_file is None and master_log_in(login, configuration.settings) is not None:
         return Mailbox(login)
     return Mailbox(login, given_password(f"Password of {login}", password_file))
 
 
-async def _entry(database: Database, user: str) -> DirectoryEntry:
+async def _entry(storage: Storage, user: str) -> DirectoryEntry:
     """Return the user of the directory that is written ``id@context``, or as a login or alias."""
     from oxpushctl.cli.stored import named_user  # noqa: PLC0415  # seldom wanted
     from oxpushctl.errors import UnknownEntry  # noqa: PLC0415  # same
-    from oxpushctl.stores.sql.users import SqlUserDirectory  # noqa: PLC0415  # same
 
     match = re.fullmatch(r"([0-9]+)@([0-9]+)", user)
     context, name = (int(match[2]), match[1]) if match else (None, user)
-    named = await named_user(database, context, name)
-    entry = await SqlUserDirectory(database).entry(named)
+    named = await named_user(storage.database, context, name)
+    entry = await storage.users.entry(named)
     if entry is None:
         raise UnknownEntry(f"--probe-user {user}: the directory has no such user: add it with `oxpushctl users add`")
     return entry

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,9 +15,8 @@ from oxpushctl.cli.options import Invocation
 from oxpushctl.cli.parameters import client_option, context_option, report_format_option, user_option
 from oxpushctl.config import table
 from oxpushctl.config.finding import Finding
-from oxpushctl.config.listening import CREDSTORAGE_RDB
 from oxpushctl.config.mailboxes import KEPT, wanted_password
-from oxpushctl.config.own import CREDENTIALS_URL, DATABASE_URL, TLS_CA
+from oxpushctl.config.own import DATABASE_URL
 from oxpushctl.errors import OxpushctlError
 from oxpushctl.model import NEW_MAIL
 
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
     from oxpushctl.config.configuration import Configuration
     from oxpushctl.config.flow.flow import Flow
     from oxpushctl.config.flow.registration import Target
-    from oxpushctl.interfaces import CredentialRows
     from oxpushctl.model import PushUser
     from oxpushctl.stores.sql.database import Database
 
@@ -68,62 +65,49 @@ def drawn_flow(found: Flow) -> str:
 
 def _target(configuration: Configuration, context: int | None, user: str, client: str | None) -> Target:
     """Look up who is meant, and the user's devices."""
-    from oxpushctl.cli.stored import named_user, with_database  # noqa: PLC0415  # without a user none is opened
-    from oxpushctl.config.flow.registration import Target  # noqa: PLC0415  # same
-    from oxpushctl.stores.sql.registrations import SqlRegistrationStore  # noqa: PLC0415  # same
-    from oxpushctl.stores.sql.subscriptions import SqlSubscriptionStore  # noqa: PLC0415  # same
+    import asyncio  # noqa: PLC0415  # without a user nothing is opened
 
-    async def look_up(database: Database) -> Target:
-        owner = await named_user(database, context, user)
-        store = SqlSubscriptionStore(database)
-        live = (await store.matching([owner], NEW_MAIL))[owner]
-        devices = await store.listing(owner, None)
-        registered = await SqlRegistrationStore(database).listing(owner)
-        return Target(
-            owner,
-            client,
-            frozenset(each.client for each in live),
-            frozenset(each.client for each in devices),
-            frozenset(each.client for each in registered),
-            await _is_password_kept(configuration, database, owner),
-        )
+    from oxpushctl.cli.stored import named_user, refuse_errors  # noqa: PLC0415  # same
+    from oxpushctl.config.flow.registration import Target  # noqa: PLC0415  # same
+    from oxpushctl.storage import opened_storage  # noqa: PLC0415  # same
+
+    async def look_up() -> Target:
+        # Where the passwords are may be away or misconfigured: the rest is told all the same.
+        async with opened_storage(configuration, has_credentials=False) as storage:
+            owner = await named_user(storage.database, context, user)
+            live = (await storage.subscriptions.matching([owner], NEW_MAIL))[owner]
+            devices = await storage.subscriptions.listing(owner)
+            registered = await storage.registrations.listing(owner)
+            return Target(
+                owner,
+                client,
+                frozenset(each.client for each in live),
+                frozenset(each.client for each in devices),
+                frozenset(each.client for each in registered),
+                await _is_password_kept(configuration, storage.database, owner),
+            )
 
     # A configuration with errors has a flow as well: only those matter by which another database might be meant.
-    for_database = replace(configuration, findings=tuple(filter(_concerns_database, configuration.findings)))
-    return with_database(for_database, look_up)
+    refuse_errors(replace(configuration, findings=tuple(filter(_concerns_database, configuration.findings))))
+    return asyncio.run(look_up())
 
 
 async def _is_password_kept(configuration: Configuration, database: Database, owner: PushUser) -> bool | None:
     """Tell whether a user's password is kept; ``None`` where none is wanted, or where it would be does not tell."""
+    from oxpushctl.storage import opened_rows  # noqa: PLC0415  # as above
+    from oxpushctl.web.admin_client import AdminClient  # noqa: PLC0415  # same
+    from oxpushctl.web.remote_credentials import RemoteCredentialRows  # noqa: PLC0415  # same
+
     if wanted_password(configuration.settings) is not KEPT:
         return None
     try:
-        async with _kept_rows(configuration, database) as rows:
-            return await rows.get(owner) is not None
+        async with (
+            aclosing(AdminClient.from_configuration(configuration)) as engine,
+            opened_rows(configuration, database, RemoteCredentialRows(engine)) as rows,
+        ):
+            return None if rows is None else await rows.get(owner) is not None
     except OxpushctlError:
         return None
-
-
-@asynccontextmanager
-async def _kept_rows(configuration: Configuration, database: Database) -> AsyncIterator[CredentialRows]:
-    """Open what keeps passwords: the database, Redis, or the memory of the engine that runs."""
-    settings = configuration.settings
-    if settings[CREDSTORAGE_RDB]:
-        from oxpushctl.stores.sql.credentials import SqlCredentialRows  # noqa: PLC0415  # as above
-
-        yield SqlCredentialRows(database)
-    elif url := settings[CREDENTIALS_URL]:
-        from oxpushctl.stores.redis import RedisCredentialRows  # noqa: PLC0415  # its library is an extra
-
-        ca = settings[TLS_CA]
-        async with aclosing(RedisCredentialRows(url, None if ca is None else configuration.etc / ca)) as redis:
-            yield redis
-    else:
-        from oxpushctl.web.admin_client import AdminClient  # noqa: PLC0415  # as above
-        from oxpushctl.web.remote_credentials import RemoteCredentialRows  # noqa: PLC0415  # same
-
-        async with aclosing(AdminClient.from_configuration(configuration)) as engine:
-            yield RemoteCredentialRows(engine)
 
 
 def _concerns_database(finding: Finding) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from oxpushctl.cli.completion import complete_files
-from oxpushctl.cli.kept import in_words, mailboxes_of, storing_configuration, with_vault
+from oxpushctl.cli.kept import in_words, mailboxes_of, refusals_of_logins, storing_configuration, with_vault
 from oxpushctl.cli.options import PATH, Invocation
 from oxpushctl.cli.output import say
 from oxpushctl.cli.parameters import context_option, user_option
@@ -50,16 +50,18 @@ def set_(
 ) -> None:
     """Keep a user's mail password, in place of any other.
 
-    It is asked for on a terminal, else read from the first line of standard input. With --verify, a password that the
-    mail server refuses ends the command with 77, and a mail server that cannot be asked with 69 or 75: nothing is
-    changed then.
+    The password is asked for on a terminal, else read from the first line of standard input. A login that is another
+    user's in the directory is refused. With --verify, a password that the mail server refuses ends the command with 77,
+    and a mail server that cannot be asked with 69 or 75: nothing is changed then.
     """
     configuration = storing_configuration(invocation, is_keeping=True)
 
     async def find(storage: Storage, vault: Vault) -> _Owner:
         owner = await named_user(storage.database, context, user)
         await vault.open()  # before anybody types a password for nothing
-        return _Owner(owner, login or await _login(storage, owner))
+        found = _Owner(owner, login or await _login(storage, owner))
+        await _refuse_login(storage, found)
+        return found
 
     owner = with_vault(configuration, find)
     # Asked for between two runs: while an event loop runs, Ctrl-C would wait for the end of the line.
@@ -69,6 +71,7 @@ def set_(
     async def keep(storage: Storage, vault: Vault) -> None:
         if is_verified:
             await _log_in(configuration, storage, credential)
+        await _refuse_login(storage, owner)
         await vault.put(credential, Origin.COMMAND)
         if is_verified:
             await vault.renew(credential)  # notes that it opens the mailbox
@@ -82,6 +85,12 @@ def set_(
 class _Owner:
     user: PushUser
     login: str
+
+
+async def _refuse_login(storage: Storage, owner: _Owner) -> None:
+    [refusal] = await refusals_of_logins(storage, [Credential(owner.user, owner.login, secret="")])
+    if refusal is not None:
+        raise refusal
 
 
 async def _login(storage: Storage, user: PushUser) -> str:

@@ -52,9 +52,9 @@ class Importing(Generic[T]):
                     say(f"{self._name}:{number}: {refusal}")
             self._advance(sum(len(line) for _, line in batch))
 
-    def tell(self, noun: str) -> None:
-        """Say how many lines were stored; raise ``BadData`` when some were not."""
-        stored = f"{counted(self._stored, noun)} stored"
+    def tell(self, noun: str, more: str = "") -> None:
+        """Say how many lines were stored, and ``more`` about these; raise ``BadData`` when some were not."""
+        stored = f"{counted(self._stored, noun)} stored{more}"
         if self._refused:
             raise BadData(f"{counted(self._refused, 'line')} refused, {stored}")
         say(f"{stored}.")

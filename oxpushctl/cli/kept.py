@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from oxpushctl.cli.options import Invocation
@@ -11,9 +11,9 @@ from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.mailboxes import why_not_kept
 from oxpushctl.config.properties import CREDSTORAGE_ENABLED, MAIL_SERVER_URL
 from oxpushctl.engine.clock import SystemClock
-from oxpushctl.errors import ConfigurationError
+from oxpushctl.errors import BadData, ConfigurationError
 from oxpushctl.listeners.mailboxes import Mailboxes
-from oxpushctl.model import KeptCredential, PushUser
+from oxpushctl.model import Credential, KeptCredential, PushUser
 from oxpushctl.storage import Storage
 from oxpushctl.stores.vault import Vault
 
@@ -57,10 +57,31 @@ def mailboxes_of(configuration: Configuration) -> Mailboxes:
     return mailboxes
 
 
+async def refusals_of_logins(
+    storage: Storage, passwords: Sequence[Credential | KeptCredential]
+) -> Sequence[BadData | None]:
+    """Return for each password that is to be kept why its login refuses it, or ``None``.
+
+    One that is another user's in the directory opens that one's mailbox, whose mail would then be told to this one.
+    """
+    owners = await storage.users.resolve_all(each.login for each in passwords)
+    return [_refusal(each.user, each.login, owners.get(each.login)) for each in passwords]
+
+
+def _refusal(user: PushUser, login: str, owner: PushUser | None) -> BadData | None:
+    if owner is None or owner == user:
+        return None
+    return BadData(f"the login {login} is user {owner.user}'s of context {owner.context}")
+
+
 async def chosen(
     storage: Storage, vault: Vault, context: int | None, user: str | None
 ) -> AsyncIterator[KeptCredential]:
-    """Walk over what is kept: of all users, of those of a context, or of one."""
+    """Walk over what is kept: of all users, of those of a context, or of one.
+
+    Raise ``ConfigurationError`` where that is under another passphrase than the configured one.
+    """
+    await vault.refuse_another_passphrase()
     if user is not None:
         owner = await named_user(storage.database, context, user)
         if (kept := await kept_of(vault, owner)) is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from typing import TypeVar
 
@@ -24,29 +24,19 @@ from oxpushctl.web.remote_credentials import RemoteCredentialRows
 T = TypeVar("T")
 
 
-def with_database(configuration: Configuration, work: Callable[[Database], Awaitable[T]]) -> T:
-    """Run one command's work on the database and close it; errors in the configuration may be about which one it is."""
-    refuse_errors(configuration)
-
-    async def run() -> T:
-        async with aclosing(Database.open(configuration.database_url)) as database:
-            return await work(database)
-
-    return asyncio.run(run())
-
-
 def with_storage(
     configuration: Configuration,
     work: Callable[[Storage], Awaitable[T]],
     *,
     is_writing: bool = False,
     is_engine_wanted: bool = False,
+    left: Sequence[PushUser] = (),
 ) -> T:
     """Run one command's work on what is stored, and close it.
 
-    ``is_writing``: a running engine is told afterwards. ``is_engine_wanted``: where passwords are kept in its memory,
-    they are asked of it; else a command has no passwords then. Errors in the configuration may be about where things
-    are stored: nothing is done with them.
+    ``is_writing``: a running engine is told afterwards, and which users ``left`` the directory. ``is_engine_wanted``:
+    where passwords are kept in its memory, they are asked of it; else a command has no passwords then. Errors in the
+    configuration may be about where things are stored: nothing is done with them.
     """
     refuse_errors(configuration)
 
@@ -59,7 +49,7 @@ def with_storage(
                 result = await work(stored)
             if is_writing:
                 with suppress(OxpushctlError):  # it looks by itself before long, and most often none is running
-                    await engine.changed()
+                    await engine.changed(left)
             return result
 
     return asyncio.run(run())

@@ -54,7 +54,10 @@ def add(
     topics: str,
     expires: int | None,
 ) -> None:
-    """Subscribe a device; a token that another user had becomes this one's."""
+    """Subscribe a device; a token that another user had becomes this one's.
+
+    A user has at most 200 devices. One that comes again is never refused.
+    """
 
     async def store(storage: Storage) -> tuple[Subscription, bool]:
         owner = await named_user(storage.database, context, user)

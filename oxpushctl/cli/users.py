@@ -40,8 +40,8 @@ def add(
 ) -> None:
     """Add a user, or replace what is known of it.
 
-    A user id stands for one person: its devices are told of this person's mail. Another login is refused for it,
-    unless --rename says that the person has it now. To give the id to somebody else, remove the user first.
+    A user id stands for one person, for ever: its devices are told of this person's mail. Another login is refused for
+    it, also after the user was removed, unless --rename says that it is the same person.
     """
     entry = DirectoryEntry(PushUser(context, user), login, mail, aliases)
     configuration = invocation.configuration()
@@ -75,8 +75,9 @@ def list_(invocation: Invocation, form: str) -> None:
 def remove(invocation: Invocation, context: int, user: int) -> None:
     """Remove a user from the directory, with its devices and the password that is kept for it.
 
-    They would else be those of whoever gets the same user id next. The devices of a user that is not in the directory
-    are removed by `subscriptions remove`.
+    Whoever is logged in as the user is logged out. The user id is given to nobody else afterwards, since the mailbox
+    may still name it: only the same login gets it back, or another one with `users add --rename`. The devices of a user
+    that is not in the directory are removed by `subscriptions remove`.
     """
     invocation.start_quiet_logging()
     configuration = invocation.configuration()
@@ -86,6 +87,7 @@ def remove(invocation: Invocation, context: int, user: int) -> None:
         lambda storage: _depart(storage, gone, is_kept_elsewhere=is_kept_elsewhere),
         is_writing=True,
         is_engine_wanted=True,
+        left=[gone],
     )
     if removed is None:
         raise UnknownEntry(
@@ -104,9 +106,9 @@ def remove(invocation: Invocation, context: int, user: int) -> None:
 def import_(invocation: Invocation, file: str, *, rename: bool) -> None:
     """Add or replace users from JSON lines, as `users list -f jsonl` prints them.
 
-    A line that cannot be used, or that gives a known user another login without --rename, is named with its reason,
-    and the others are stored all the same. After an interruption, import the same file again. A mail address ("mail")
-    and further names ("alias", an array) may be left out:
+    A line that cannot be used, or that gives a known or removed user another login without --rename, is named with its
+    reason, and the others are stored all the same. After an interruption, import the same file again. A mail address
+    ("mail") and further names ("alias", an array) may be left out:
 
     \b
     {"context":1,"user":3,"login":"anna"}

@@ -18,8 +18,8 @@ async def opening(
     """Return what opens a user's mailbox; nothing is tried.
 
     Raise ``UnknownEntry`` for a user of whom nothing is known, ``BadData`` for one without a mail address where that is
-    wanted (``Undecipherable`` for a password that cannot be decrypted), ``ConfigurationError`` where nothing opens
-    anybody's.
+    wanted, or whose password is kept with another's login (``Undecipherable`` for a password that cannot be decrypted),
+    ``ConfigurationError`` where nothing opens anybody's.
     """
     if is_master_wanted(settings):
         return with_master_password(user, await directory.entry(user), settings)
@@ -50,7 +50,16 @@ def with_master_password(user: PushUser, entry: DirectoryEntry | None, settings:
 
 
 async def with_kept_password(credential: Credential, settings: Settings, directory: UserDirectory) -> LogIn:
-    """Return how a kept password opens its user's mailbox; raise ``BadData`` as above."""
+    """Return how a kept password opens its user's mailbox; raise ``BadData`` as above.
+
+    And so where its login is another user's by now: that mailbox would be heard for this one.
+    """
+    owner = await directory.resolve(credential.login)
+    if owner not in (None, credential.user):
+        raise BadData(
+            f"the password of {credential.user} is kept with the login {credential.login}, which is the one of {owner} "
+            f"in the directory: set it with `oxpushctl credentials set {_options(credential.user)}`"
+        )
     mail = ""
     if settings[LOGIN_SOURCE] != "login":
         entry = await directory.entry(credential.user)

@@ -127,14 +127,23 @@ class Devices:
     async def _forget_one(self, credentials: CredentialStore, user: PushUser) -> bool:
         """Forget what was kept for a user, unless it subscribes in this very moment.
 
-        Its password was there, so subscribing wrote none; it is put back where the registration came meanwhile.
+        Its password was there, so subscribing wrote none: it is put back where the registration came meanwhile, unless
+        another came with it.
         """
         try:
             kept = await credentials.get(user)
         except Undecipherable:
             kept = None
         is_forgotten = await credentials.remove(user, Origin.SUBSCRIBING)
-        if is_forgotten and kept is not None and await self._registrations.registered([user]):
+        if not is_forgotten or kept is None or not await self._registrations.registered([user]):
+            return is_forgotten
+        if not await _has_password(credentials, user):
             await credentials.put(kept, Origin.SUBSCRIBING)
-            return False
-        return is_forgotten
+        return False
+
+
+async def _has_password(credentials: CredentialStore, user: PushUser) -> bool:
+    try:
+        return await credentials.get(user) is not None
+    except Undecipherable:
+        return True

@@ -30,15 +30,20 @@ class MemoryCredentialRows:
         return True
 
     async def put(self, rows: Sequence[KeptCredential], under: Seals) -> bool:
-        """Write rows over what users have, all or none; return false where other seals are in place."""
+        """Write rows over what users have, all or none; return false where other seals are in place.
+
+        What a command gave stays of a command's origin.
+        """
         for row in rows:
             check_kept(row)
         if self._seals != under:
             return False
         for row in rows:
-            if row.user not in self._rows:
+            before = self._rows.get(row.user)
+            if before is None:
                 insort(self._order, row.user)
-            self._rows[row.user] = row
+            is_command_s = before is not None and before.origin is Origin.COMMAND
+            self._rows[row.user] = replace(row, origin=Origin.COMMAND) if is_command_s else row
         return True
 
     async def replace(self, changes: Sequence[tuple[KeptCredential, str]], under: Seals) -> int | None:

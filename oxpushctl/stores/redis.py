@@ -5,13 +5,12 @@ All keys begin with ``{oxpushctl:credentials}``, whose braces put them into one 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from oxpushctl.errors import BadData
 from oxpushctl.model import CredentialState, KeptCredential, Origin, PushUser, Seals
 from oxpushctl.stores import redis_scripts as scripts
 from oxpushctl.stores.checks import check_kept, check_value, is_possible
@@ -19,11 +18,14 @@ from oxpushctl.stores.redis_connecting import TIMEOUT_S, RedisAddress, RedisServ
 
 _KEYS = [f"{{oxpushctl:credentials}}:{name}" for name in ("seals", "rows", "order")]
 _SEALS, _ROWS, _ORDER = _KEYS
+# Stands for what cannot be read: no passphrase opens it, and no row has it.
+_UNREADABLE = "?"
 
 
 class RedisCredentialRows:
     """``CredentialRows`` of a Redis; ``ca`` is a file of authorities to trust besides the system's.
 
+    A row that is damaged or not ours comes as one whose password cannot be decrypted, so that it hides no others.
     Raise ``ConfigurationError`` when the URL cannot be used or the library is missing.
     """
 
@@ -42,7 +44,7 @@ class RedisCredentialRows:
     async def put(self, rows: Sequence[KeptCredential], under: Seals) -> bool:
         """Write rows over what users have, all or none; return false where other seals are in place.
 
-        Raise ``BadData`` for what no store keeps.
+        What a command gave stays of a command's origin. Raise ``BadData`` for what no store keeps.
         """
         for row in rows:
             check_kept(row)
@@ -63,7 +65,7 @@ class RedisCredentialRows:
     async def get(self, user: PushUser) -> KeptCredential | None:
         """Return a user's row."""
         row = await self._server.ask("HGET", _ROWS, _place(user)) if is_possible(user) else None
-        return None if row is None else self._read(user, row)
+        return None if row is None else _read(user, row)
 
     async def page(self, after: PushUser | None, most: int, *, context: int | None = None) -> Sequence[KeptCredential]:
         """Return rows behind a user in the order of context and user, at most that many."""
@@ -73,7 +75,7 @@ class RedisCredentialRows:
         if after is not None and (context is None or after.context >= context):
             lowest = f"({_place(after)}"
         words: list[bytes] = await self._run(scripts.PAGE, lowest, highest, max(most, 0))
-        return [self._read(_user(place), row) for place, row in zip(words[::2], words[1::2], strict=True)]
+        return [_read(_user(place), row) for place, row in zip(words[::2], words[1::2], strict=True)]
 
     async def remove(self, user: PushUser, origin: Origin | None = None) -> bool:
         """Delete a user's row, only if of that origin where one is given; tell whether it was there."""
@@ -91,17 +93,6 @@ class RedisCredentialRows:
     async def _run(self, script: str, *arguments: str | bytes | int) -> Any:
         return await self._server.run(script, _KEYS, arguments)
 
-    def _read(self, user: PushUser, row: bytes) -> KeptCredential:
-        try:
-            fields = orjson.loads(row)
-            origin, state = Origin(fields["origin"]), CredentialState(fields["state"])
-            return KeptCredential(user, fields["login"], fields["value"], origin, state)
-        except (ValueError, KeyError, TypeError):
-            # Without "from": the library's text may quote the row.
-            raise BadData(
-                f"{self._server.name}: the row of user {user.user} in context {user.context} is not one of ours"
-            ) from None
-
 
 def _sealed(seals: Seals) -> tuple[str, str]:
     return seals.current or "", seals.following or ""
@@ -118,6 +109,28 @@ def _place(user: PushUser) -> str:
 def _user(place: bytes) -> PushUser:
     context, user = place.split(b":")
     return PushUser(int(context), int(user))
+
+
+def _read(user: PushUser, row: bytes) -> KeptCredential:
+    fields = _fields(row)
+    login, value = fields.get("login"), fields.get("value")
+    try:
+        origin, state = Origin(fields.get("origin")), CredentialState(fields.get("state"))
+        if isinstance(login, str) and isinstance(value, str):
+            return KeptCredential(user, login, value, origin, state)
+    except ValueError:
+        # As the scripts judge: what does not say that subscribing brought it was given by command.
+        is_subscribing = fields.get("origin") == Origin.SUBSCRIBING.value
+        origin = Origin.SUBSCRIBING if is_subscribing else Origin.COMMAND
+    return KeptCredential(user, login if isinstance(login, str) else "", _UNREADABLE, origin)
+
+
+def _fields(row: bytes) -> Mapping[str, object]:
+    try:
+        fields = orjson.loads(row)
+    except ValueError:
+        return {}
+    return fields if isinstance(fields, dict) else {}
 
 
 def _written(row: KeptCredential) -> bytes:

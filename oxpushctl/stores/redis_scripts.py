@@ -20,6 +20,17 @@ local function is_sealed()
 end
 """
 
+# A row as a table, empty if it is damaged or not ours; whatever does not say otherwise was given by command.
+_READ = """
+local function read(found)
+    local is_read, row = pcall(cjson.decode, found)
+    return is_read and type(row) == 'table' and row or {}
+end
+local function origin(row)
+    return row.origin == 'subscribing' and 'subscribing' or 'command'
+end
+"""
+
 SEAL = (
     _IS_SEALED
     + """
@@ -31,13 +42,23 @@ return 1
 """
 )
 
-# Further arguments: place and row, for each.
+# Further arguments: place and row, for each. What a command gave stays of a command's origin.
 PUT = (
     _IS_SEALED
+    + _READ
     + """
 if not is_sealed() then return 0 end
 for i = 3, #ARGV, 2 do
-    redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
+    local written = ARGV[i + 1]
+    local row = read(written)
+    if origin(row) ~= 'command' then
+        local found = redis.call('HGET', KEYS[2], ARGV[i])
+        if found and origin(read(found)) == 'command' then
+            row.origin = 'command'
+            written = cjson.encode(row)
+        end
+    end
+    redis.call('HSET', KEYS[2], ARGV[i], written)
     redis.call('ZADD', KEYS[3], 0, ARGV[i])
 end
 return 1
@@ -47,12 +68,13 @@ return 1
 # Further arguments: place, value as it was read, and new value, for each.
 REPLACE = (
     _IS_SEALED
+    + _READ
     + """
 if not is_sealed() then return -1 end
 local count = 0
 for i = 3, #ARGV, 3 do
     local found = redis.call('HGET', KEYS[2], ARGV[i])
-    local row = found and cjson.decode(found)
+    local row = found and read(found)
     if row and row.value == ARGV[i + 1] then
         row.value = ARGV[i + 2]
         redis.call('HSET', KEYS[2], ARGV[i], cjson.encode(row))
@@ -77,21 +99,27 @@ return page
 """
 
 # Arguments: place, origin.
-REMOVE = """
-local row = redis.call('HGET', KEYS[2], ARGV[1])
-if not row or (ARGV[2] ~= '' and cjson.decode(row).origin ~= ARGV[2]) then return 0 end
+REMOVE = (
+    _READ
+    + """
+local found = redis.call('HGET', KEYS[2], ARGV[1])
+if not found or (ARGV[2] ~= '' and origin(read(found)) ~= ARGV[2]) then return 0 end
 redis.call('HDEL', KEYS[2], ARGV[1])
 redis.call('ZREM', KEYS[3], ARGV[1])
 return 1
 """
+)
 
 # Arguments: place, value that the state is about, state.
-MARK = """
+MARK = (
+    _READ
+    + """
 local found = redis.call('HGET', KEYS[2], ARGV[1])
-local row = found and cjson.decode(found)
+local row = found and read(found)
 if row and row.value == ARGV[2] then
     row.state = ARGV[3]
     redis.call('HSET', KEYS[2], ARGV[1], cjson.encode(row))
 end
 return 1
 """
+)

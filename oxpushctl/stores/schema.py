@@ -11,6 +11,7 @@
     oxpush_passcrypt                                           a known value under the passphrase's key, with its salt
     oxpush_user ──(cid, user)──< oxpush_user_name              login at position 0, then the aliases
                 ──(cid)── oxpush_last_user                     the highest user id that was ever given
+    oxpush_removed_user ──(cid, user)                          whose an id was: nobody else gets it
     oxpush_mark ──(cid, user)                                  up to where a mailbox was heard: listeners write it
     oxpush_found                                               tables that were there before ours: the middleware's
     oxpush_schema                                              one row: the version of our own tables
@@ -189,6 +190,15 @@ last_user = _table(
     Column("cid", _NUMBER, nullable=False, autoincrement=False),
     Column("user", _NUMBER, nullable=False),
     PrimaryKeyConstraint("cid"),
+)
+
+# ``folded`` is the last login in lower case: what was written into that mailbox names the id for ever.
+removed_user = _table(
+    "oxpush_removed_user",
+    Column("cid", _NUMBER, nullable=False),
+    Column("user", _NUMBER, nullable=False),
+    Column("folded", _unicode(255, "utf8mb4_bin"), nullable=False),
+    PrimaryKeyConstraint("cid", "user"),
 )
 
 # ``recent`` are the uids that were heard last, comma-separated.

@@ -1,13 +1,15 @@
 """Kept mail passwords, in clear for whoever opens a mailbox and encrypted wherever they are kept.
 
-Which passphrase they are under shows in the seal beside them: a member with another one is refused before it writes or
-reads anything, and so is everybody while they are brought under another one.
+Which passphrase they are under shows in the seal beside them: a member with another one is refused before it writes
+anything or reads a password, and so is everybody while they are brought under another one. To walk over them and to
+remove one takes no passphrase.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from oxpushctl.config.properties import PASSCRYPT
@@ -30,6 +32,10 @@ _UNFINISHED = (
 )
 
 
+class _Unfinished(ConfigurationError):
+    """The passwords are being brought under another passphrase, from ours or to it."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Opened:
     seals: Seals
@@ -39,7 +45,8 @@ class _Opened:
 class Vault:
     """A ``CredentialStore`` over rows of any technology, which it leaves open.
 
-    Every method raises ``ConfigurationError`` where the passwords are kept under another passphrase.
+    All but ``remove``, ``kept`` and ``count`` raise ``ConfigurationError`` where the passwords are kept under another
+    passphrase.
     """
 
     def __init__(self, rows: CredentialRows, passcrypt: str) -> None:
@@ -53,6 +60,14 @@ class Vault:
         """See that the passphrase is the one that passwords are kept under; the first one to come decides on it."""
         await self._sealed()
 
+    async def refuse_another_passphrase(self) -> None:
+        """Raise ``ConfigurationError`` where the passwords never were and will not be under ours.
+
+        While they are brought from or to it, that is nothing to whoever decrypts none.
+        """
+        with suppress(_Unfinished):
+            await self._ready()
+
     async def put(self, credential: Credential, origin: Origin) -> bool:
         """Keep a password; tell whether that changed anything. What a command set stays of a command's origin.
 
@@ -61,16 +76,16 @@ class Vault:
         opened = await self._sealed()
         value = opened.cipher.encrypt(credential.secret)
         before = await self._rows.get(credential.user)
-        if before is not None and before.origin is Origin.COMMAND:
-            origin = Origin.COMMAND
         if before is None or not await self._is_same(opened, before, credential):
             await self._write([KeptCredential(credential.user, credential.login, value, origin)])
             return True
         if before.state is CredentialState.REFUSED:
             await self._rows.mark(before, CredentialState.UNTRIED)  # who gives it again wants it to be tried again
-        if before.origin is not origin:
-            await self._write([replace(before, origin=origin)])
-        return before.origin is not origin
+        if before.origin in (origin, Origin.COMMAND):
+            return False
+        state = CredentialState.UNTRIED if before.state is CredentialState.REFUSED else before.state
+        await self._write([replace(before, origin=origin, state=state)])
+        return True
 
     async def renew(self, credential: Credential) -> bool:
         """Put the password that just opened a mailbox in place of another one kept for this login, if there is one.
@@ -97,12 +112,10 @@ class Vault:
 
     async def remove(self, user: PushUser, origin: Origin | None = None) -> bool:
         """Forget a user's password, of one origin only if one is given; tell whether it was there."""
-        await self._ready()
         return await self._rows.remove(user, origin)
 
     async def kept(self, after: PushUser | None = None, *, context: int | None = None) -> AsyncIterator[KeptCredential]:
         """Walk over what is kept, encrypted, in the order of context and user, behind a user or from the start."""
-        await self._ready()
         while page := await self._rows.page(after, _PAGE, context=context):
             for kept in page:
                 yield kept
@@ -192,7 +205,7 @@ class Vault:
         if opened is not None and seals.following is None:
             return _Opened(seals, opened)
         if opened is not None or await self._pool.opened(self._passcrypt, seals.following) is not None:
-            raise ConfigurationError(_UNFINISHED)
+            raise _Unfinished(_UNFINISHED)
         raise ConfigurationError(_ANOTHER)
 
     async def _is_same(self, opened: _Opened, before: KeptCredential, credential: Credential) -> bool:
@@ -253,5 +266,7 @@ class Vault:
 
 
 def _is_kept(row: KeptCredential, before: KeptCredential | None) -> bool:
-    """Tell whether a row is there already, whatever its state."""
-    return before is not None and (row.login, row.value, row.origin) == (before.login, before.value, before.origin)
+    """Tell whether a row is there already, whatever its state; one of a command's origin stays of it."""
+    if before is None or before.origin not in (row.origin, Origin.COMMAND):
+        return False
+    return (row.login, row.value) == (before.login, before.value)

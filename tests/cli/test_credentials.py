@@ -94,6 +94,18 @@ def test_login_of_the_directory(oxpushctl: Command) -> None:
     assert stored == Ended(0, "", "Password of user 8 of context 7 stored with the login Carla.\n")
 
 
+@pytest.mark.parametrize("login", ["carla", "CA"])
+def test_login_of_somebody_else(oxpushctl: Command, login: str) -> None:
+    """What the directory gives to another user opens that one's mailbox: it is refused before a password is read."""
+    oxpushctl("users", "add", "-c", "7", "-u", "8", "--login", "Carla", "--alias", "ca")
+
+    ended = oxpushctl("credentials", "set", "-c", "1", "-u", "3", "--login", login)
+
+    assert ended == Ended(65, "", f"oxpushctl: the login {login} is user 8's of context 7\n")
+    assert listed(oxpushctl) == []
+    keep(oxpushctl, 3, "carla.too", "pw")
+
+
 def test_nobody_of_the_directory(oxpushctl: Command) -> None:
     """Without a login, a user that the directory does not have is no such user."""
     ended = oxpushctl("credentials", "set", "-c", "1", "-u", "3", stdin="pw\n")

@@ -57,6 +57,7 @@ def test_import_with_bad_lines(oxpushctl: Command) -> None:
         json.dumps({**row, "user": 11, "login": "a" * 65}),
         json.dumps({**row, "user": 12, "origin": "subscribing"}),
     ]
+    oxpushctl("registrations", "add", "-c", "1", "-u", "12", "-i", "app")
 
     ended = oxpushctl.process("credentials", "import", "-", stdin="\n".join(lines))
 
@@ -74,6 +75,43 @@ def test_import_with_bad_lines(oxpushctl: Command) -> None:
     ]
     assert (ended.code, ended.stdout) == (65, "")
     assert [(row["user"], row["origin"]) for row in listed(oxpushctl)] == [(3, "command"), (12, "subscribing")]
+
+
+def test_import_for_users_whom_nobody_listens_for(oxpushctl: Command) -> None:
+    """What an app brought is kept as set by command where the engine would forget it at once, and that is counted.
+
+    A second import changes nothing; those whose line is refused are not counted."""
+    row = {"context": 1, "encrypted": value_8(PASSPHRASE, "pw"), "origin": "subscribing"}
+    lines = [json.dumps({**row, "user": user, "login": f"u{user}"}) for user in range(1, 601)]
+    for user in (2, 600):
+        oxpushctl("registrations", "add", "-c", "1", "-u", str(user), "-i", "app")
+
+    first = oxpushctl("credentials", "import", "-", stdin="\n".join(lines))
+    bad = json.dumps({**row, "user": 7, "login": "u7", "encrypted": "?"})
+    again = oxpushctl("credentials", "import", "-", stdin=f"{lines[0]}\n{bad}\n{lines[1]}")
+
+    words = "with the origin command for want of a registration"
+    assert first == Ended(0, "", f"600 passwords stored, 598 {words}.\n")
+    assert again.stderr.splitlines()[-1] == f"oxpushctl: 1 line refused, 2 passwords stored, 1 {words}"
+    subscribing = [row["user"] for row in listed(oxpushctl) if row["origin"] == "subscribing"]
+    assert subscribing == [2, 600]
+
+
+def test_import_of_others_logins(oxpushctl: Command) -> None:
+    """A login that the directory gives to another user is refused: that one's mail would be told to this one."""
+    oxpushctl("users", "add", "-c", "1", "-u", "3", "--login", "Anna", "--alias", "an")
+    row = {"context": 1, "encrypted": value_8(PASSPHRASE, "pw")}
+    given = [(4, "anna"), (3, "ANNA"), (5, "an"), (6, "carla"), (3, "an")]
+    lines = [json.dumps({**row, "user": user, "login": login}) for user, login in given]
+
+    ended = oxpushctl.process("credentials", "import", "-", stdin="\n".join(lines))
+
+    assert ended.stderr.splitlines() == [
+        "standard input:1: the login anna is user 3's of context 1",
+        "standard input:3: the login an is user 3's of context 1",
+        "oxpushctl: 2 lines refused, 3 passwords stored",
+    ]
+    assert [(row["user"], row["login"]) for row in listed(oxpushctl)] == [(3, "an"), (6, "carla")]
 
 
 def test_import_of_many(oxpushctl: Command) -> None:

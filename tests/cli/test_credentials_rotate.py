@@ -112,7 +112,9 @@ def test_passwords_in_the_memory_of_the_engine(tmp_path: Path) -> None:
 
 
 def test_killed_half_way(oxpushctl: Command) -> None:
-    """Nobody reads or writes until it was run again; then nothing is lost, and nothing was encrypted twice."""
+    """No password is written until it was run again; then nothing is lost, and nothing was encrypted twice.
+
+    Meanwhile it can be listed whose are kept, and they can be exported and removed."""
     # Few values, each of another salt: every row takes an Argon2, and the test does not take one for each to begin.
     made = [value_8(PASSPHRASE, f"password {number}") for number in range(4)]
     insert(oxpushctl, [(user, f"u{user}", made[user % 4]) for user in range(1, _MANY + 1)])
@@ -123,14 +125,15 @@ def test_killed_half_way(oxpushctl: Command) -> None:
         asyncio.run(until(lambda: _changed(oxpushctl, made), 60))
         rotating.kill()
     half = _changed(oxpushctl, made)
-    reading = oxpushctl("credentials", "list")
+    seen = [len(listed(oxpushctl)), len(oxpushctl("credentials", "export").stdout.splitlines())]
+    removed = oxpushctl("credentials", "remove", "-c", "1", "-u", str(_MANY + 1)).code
     writing = oxpushctl("credentials", "set", "-c", "1", "-u", "1", "--login", "u1", stdin="pw\n")
     ended = oxpushctl.process(*ROTATE, stdin=f"{PASSPHRASE}\n")
 
     assert rotating.returncode == -signal.SIGKILL
     assert 0 < half < _MANY
-    assert (reading.code, writing.code) == (78, 78)
-    assert "is not finished" in reading.stderr
+    assert (seen, removed, writing.code) == ([_MANY, _MANY], 67, 78)
+    assert "is not finished" in writing.stderr
     assert ended == Ended(0, "", f"{_MANY - half} passwords re-encrypted, {half} were already; {RESTART}.\n")
     assert _texts(oxpushctl, NEW) == {user: f"password {user % 4}" for user in range(1, _MANY + 1)}
 

@@ -107,10 +107,10 @@ def test_remove(oxpushctl: Command) -> None:
 def test_password_that_goes_with_the_last(oxpushctl: Command) -> None:
     """What an app brought is forgotten with the user's last registration; what a command set stays."""
     brought = {"login": "anna", "encrypted": value_8(PASSPHRASE, "pw"), "origin": "subscribing"}
-    oxpushctl("credentials", "import", "-", stdin=json.dumps({"context": 1, "user": 3, **brought}))
-    keep(oxpushctl, 4, "bob", "pw")
     for user, client in (("3", "a"), ("3", "b"), ("4", "a")):
         oxpushctl("registrations", "add", "-c", "1", "-u", user, "-i", client)
+    oxpushctl("credentials", "import", "-", stdin=json.dumps({"context": 1, "user": 3, **brought}))
+    keep(oxpushctl, 4, "bob", "pw")
 
     oxpushctl("registrations", "remove", *ANNA, "-i", "a")
     with_another = [row["user"] for row in listed(oxpushctl)]

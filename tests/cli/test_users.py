@@ -112,6 +112,27 @@ def test_remove(oxpushctl: Command) -> None:
     )
 
 
+def test_id_of_a_removed_user(oxpushctl: Command) -> None:
+    """It is given to nobody else, by neither way; the same person gets it back, with another login as well if said."""
+    carla = ("users", "add", "-c", "1", "-u", "3", "--login", "carla")
+    oxpushctl("users", "add", "-c", "1", "-u", "3", "--login", "Anna")
+    oxpushctl("users", "remove", "-c", "1", "-u", "3")
+
+    refused = oxpushctl.process(*carla)
+    line = oxpushctl("users", "import", "-", stdin='{"context":1,"user":3,"login":"carla"}\n')
+    back = oxpushctl("users", "add", "-c", "1", "-u", "3", "--login", "anna")
+    oxpushctl("users", "remove", "-c", "1", "-u", "3")
+    renamed = oxpushctl(*carla, "--rename")
+
+    reason = (
+        "user id 3 of context 1 was anna's, whose mailbox may still name it: give another id "
+        "(--rename if it is the same person)"
+    )
+    assert refused == Ended(65, "", f"oxpushctl: {reason}\n")
+    assert line == Ended(65, "", f"standard input:1: {reason}\noxpushctl: 1 line refused, 0 users stored\n")
+    assert (back.code, renamed.code) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("devices", "has_password", "words"),
     [

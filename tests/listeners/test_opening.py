@@ -137,6 +137,16 @@ async def test_nothing_opens_it(
     assert (type(raised.value), words in str(raised.value)) == (kind, True), raised.value
 
 
+@pytest.mark.parametrize("source", ["login", "mail", "name"])
+@pytest.mark.parametrize("login", ["anton", "ANTON"])
+async def test_login_of_another_user(tmp_path: Path, source: str, login: str) -> None:
+    """A password that is kept with another user's login has that one's mail heard for this one: it is refused."""
+    kept = Credential(BERTA, login, PASSWORDS["anton"])
+    with pytest.raises(BadData, match=f"the login {login}, which is the one of {ANTON} in the directory") as raised:
+        await found(tmp_path, BERTA, {**KEPT, LOGIN_SOURCE: source}, kept)
+    assert kept.secret not in str(raised.value)
+
+
 async def test_login_that_ends_like_a_master_log_in(tmp_path: Path) -> None:
     """A login with the delimiter in it could open another user's mailbox: the master password is not sent for it."""
     mallory = DirectoryEntry(PushUser(1, 6), "anton*mallory")

@@ -150,7 +150,7 @@ async def test_no_mail_address(tmp_path: Path, dovecot: Dovecot, kept: Kept) -> 
 async def test_unreachable_server(tmp_path: Path, kept: Kept) -> None:
     """Nobody is to blame, and after a few in a row the rest is not made to wait for it."""
     for number in range(1, 101):
-        await kept.put(PushUser(1, number), "anton", "pw")
+        await kept.put(PushUser(1, number), "nobody", "pw")
     found = await verified(tmp_path, free_port(), kept)
     assert set(results(found).values()) == {Result.UNTRIED}
     reasons = [each.reason for each in found.values()]

@@ -9,15 +9,18 @@ import asyncio
 
 import pytest
 
+from oxpushctl.config.own import DATABASE_URL, INTAKE_LISTEN, PUBLIC_LISTEN, USERS_AUTO_CREATE
 from oxpushctl.model import PushUser
 from oxpushctl.registration import derive_key, sign
+from oxpushctl.sandbox.write_etc import write_etc
 from oxpushctl.stores.sql.connecting import opened
 from tests.path.conftest import Ground
-from tests.path.town import ANNA, BERTA, PASSCRYPT_TEXT, PASSWORDS, Town, mail, town
+from tests.path.town import ANNA, BERTA, MASTER, PASSCRYPT_TEXT, PASSWORDS, Town, mail, town
 from tests.peers.mariadb import MariaDb
 from tests.stores.middleware_tables import RELEASE_8_19
 
 _ANNAS_PHONE, _BERTAS_PHONE, _LAST = "aa" * 32, "bb" * 32, "ee" * 32
+CARLA = "carla@example.com"
 
 
 async def shown(place: Town, *mails: tuple[str, str]) -> list[tuple[str, str]]:
@@ -55,21 +58,66 @@ async def test_moved_token(ground: Ground) -> None:
 
 
 async def test_reused_id(ground: Ground) -> None:
-    """Who gets the id of a user that left gets neither its devices, nor its password, nor its sessions."""
+    """The id of a user that left is nobody else's; who comes back has neither the devices nor sessions of before."""
     async with town(ground) as place:
         old = await place.logged_in(ANNA)
         await asyncio.to_thread(old.subscribe, _ANNAS_PHONE)
-        taken = await ground.run("users", "add", "-c", "1", "-u", "3", "--login", "carla@example.com")
-        removed = await ground.run("users", "remove", "-c", "1", "-u", "3")
-        added = await ground.run("users", "add", "-c", "1", "-u", "3", "--login", "carla@example.com")
+        await registered(place)
+        codes = [
+            (await ground.run("users", action, "-c", "1", "-u", "3", *login))[0]
+            for action, *login in (
+                ("add", "--login", CARLA),
+                ("remove",),
+                ("add", "--login", CARLA),
+                ("add", "--login", ANNA),
+            )
+        ]
         late = await asyncio.to_thread(old.subscribe, _ANNAS_PHONE)
-        await asyncio.to_thread(place.dovecot.register, BERTA, f"user={signed(3)}", PASSWORDS[BERTA])
-        pushed = await shown(place, (BERTA, "for the new user 3"))
+        pushed = await shown(place, (ANNA, "to the mailbox that still says user 3"))
         kept = await place.listed("credentials")
-    assert [taken[0], removed[0], added[0]] == [65, 0, 0]
+    assert codes == [65, 0, 65, 0]
     assert late["code"] == "SES-0203"
     assert pushed == []
     assert kept == []
+
+
+@pytest.mark.parametrize("user", [("-u", "5"), ("-u", "3", "--rename")])
+async def test_session_of_a_former_login(ground: Ground, user: tuple[str, ...]) -> None:
+    """Who was logged in as Anna does nothing for Carla, though Anna's login is an alias of Carla by now."""
+    async with town(ground) as place:
+        old = await place.logged_in(ANNA)
+        removed = await ground.run("users", "remove", "-c", "1", "-u", "3")
+        added = await ground.run("users", "add", "-c", "1", *user, "--login", CARLA, "--alias", ANNA)
+        late = await asyncio.to_thread(old.subscribe, _ANNAS_PHONE)
+        devices = await place.listed("subscriptions")
+    assert [removed[0], added[0]] == [0, 0]
+    assert late["code"] == "SES-0203"
+    assert devices == []
+
+
+async def test_session_of_a_former_user(ground: Ground) -> None:
+    """With `users remove` all sessions of the user end, also where the same user comes back."""
+    async with town(ground) as place:
+        apps = [await place.logged_in(ANNA) for _ in range(2)]
+        other = await place.logged_in(BERTA)
+        await ground.run("users", "remove", "-c", "1", "-u", "3")
+        await ground.run("users", "add", "-c", "1", "-u", "3", "--login", ANNA)
+        late = [await asyncio.to_thread(app.subscribe, _ANNAS_PHONE) for app in apps]
+        berta = await asyncio.to_thread(other.subscribe, _BERTAS_PHONE)
+        new = await place.logged_in(ANNA)
+        again = await asyncio.to_thread(new.subscribe, _ANNAS_PHONE)
+    assert [answer["code"] for answer in late] == ["SES-0203"] * 2
+    assert [berta, again] == [{"data": {"success": True}}] * 2
+
+
+async def test_master_user_at_the_public_address(ground: Ground) -> None:
+    """The master password opens nobody's mailbox for an app, and makes and keeps nothing."""
+    name, password = MASTER
+    async with town(ground, oxpushctl_users_autoCreate="true") as place:
+        answers = [await asyncio.to_thread(place.app().log_in, f"{login}*{name}", password) for login in (ANNA, CARLA)]
+        users, kept = await place.listed("users"), await place.listed("credentials")
+    assert [answer["code"] for answer in answers] == ["LGI-0006"] * 2
+    assert ([row["user"] for row in users], kept) == ([3, 4], [])
 
 
 async def test_name_that_two_users_have(ground: Ground) -> None:
@@ -118,15 +166,15 @@ async def test_forged_metadata(ground: Ground, value: str) -> None:
 
 
 async def test_auto_create_beside_the_middleware(ground: Ground) -> None:
-    """Where the middleware gives the ids, a stranger does not become the user that has the next one."""
+    """Where the middleware gives the ids, no stranger becomes the user that has the next one: nothing starts."""
     with MariaDb() as server, server.fresh() as url:
         execute(url, *RELEASE_8_19.values())
-        settings = {"oxpushctl_users_autoCreate": "true", "oxpushctl_database_url": url}
-        async with town(ground, passwords={**PASSWORDS, "carla@example.com": "pw"}, **settings) as place:
-            answer = await asyncio.to_thread(place.app().log_in, "carla@example.com", "pw")
-            users = await place.listed("users")
-    assert "session" not in answer
-    assert [row["user"] for row in users] == [3, 4]
+        options = ("-o", f"{USERS_AUTO_CREATE.key}=true", "-o", f"{PUBLIC_LISTEN.key}=127.0.0.1:0")
+        settings = {INTAKE_LISTEN.key: "127.0.0.1:0", DATABASE_URL.key: url}
+        write_etc(ground.etc, ground.sandbox.identity, endpoint=ground.sandbox.url, settings=settings)
+        code, out, err = await ground.run(*options, "run")
+    assert (code, out) == (78, "")
+    assert "the middleware made the tables" in err
 
 
 async def registered(place: Town) -> None:

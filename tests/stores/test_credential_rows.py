@@ -135,6 +135,32 @@ async def test_row_over_another(sealed: CredentialRows) -> None:
     assert await everything(sealed) == [newest, HIS]
 
 
+async def test_row_over_a_command_s(sealed: CredentialRows) -> None:
+    """What a command gave stays of a command's origin, whoever writes over it; what it gives becomes so."""
+    odd = replace(HERS, user=CAROL, login='ä"/\\📱')
+    await sealed.put([HERS, HIS], SEALS)
+
+    await sealed.put([replace(HERS, origin=Origin.COMMAND), replace(HIS, origin=Origin.SUBSCRIBING), odd], SEALS)
+    await sealed.put([replace(odd, origin=Origin.COMMAND)], SEALS)
+    await sealed.put([HERS, replace(odd, value="bmV3")], SEALS)
+
+    lasting = [replace(each, origin=Origin.COMMAND) for each in (HERS, HIS, replace(odd, value="bmV3"))]
+    assert await everything(sealed) == lasting
+    assert await sealed.remove(ALICE, Origin.SUBSCRIBING) is False
+
+
+async def test_command_in_between(sealed: CredentialRows, open_rows: Open) -> None:
+    """However a command and a subscribing app come together, the row is the command's."""
+    others = open_rows()
+    for number in range(20):
+        user = PushUser(7, 1 + number)
+        await asyncio.gather(
+            sealed.put([replace(HERS, user=user)], SEALS), others.put([replace(HIS, user=user)], SEALS)
+        )
+
+    assert {row.origin for row in await everything(sealed)} == {Origin.COMMAND}
+
+
 @pytest.mark.parametrize("under", [Seals(), Seals("AAEC$ONE"), OTHERS, Seals(None, "AAEC$one")])
 async def test_other_seals(sealed: CredentialRows, under: Seals) -> None:
     """Who writes under other seals than those in place writes nothing at all."""

@@ -109,9 +109,9 @@ async def test_trouble_in_the_middle(directory: SqlUserDirectory, everything: Sq
 
 
 async def test_token_of_a_removed_user(directory: SqlUserDirectory, everything: SqlSubscriptionStore) -> None:
-    """Whoever gets the id next has none of the devices, and the phone can be anybody's."""
+    """Who comes back has none of the devices, and the phone can be anybody's."""
     await directory.remove(ANNA)
-    await directory.add(DirectoryEntry(ANNA, "dave"))
+    await directory.add(DirectoryEntry(ANNA, f"login{ANNA}"))
 
     assert await everything.matching([ANNA], "ox:mail:new") == {ANNA: []}
     await everything.subscribe(replace((await everything.listing(BOB))[0], user=ANNA, token=f"token 1 of {ANNA}"))

@@ -223,3 +223,28 @@ async def test_subscribed_while_the_password_is_removed(
     await Devices(store, registrations, _InBetween(vault, come_again)).unsubscribe(ALICE, "app", PHONE.token)
 
     assert await vault.get(ALICE) == Credential(ALICE, "login", SECRET)
+
+
+class _Renewed(_InBetween):
+    """A store of passwords after whose removals somebody comes."""
+
+    async def remove(self, user: PushUser, origin: Origin | None = None) -> bool:
+        is_removed = await self._vault.remove(user, origin)
+        await self._come()
+        return is_removed
+
+
+async def test_renewed_while_the_password_is_removed(
+    store: SqlSubscriptionStore, registrations: SqlRegistrationStore, vault: Vault
+) -> None:
+    """Who subscribes again with a new password in that moment has that one kept, and not the old one put back."""
+    await store.subscribe(PHONE)
+    await vault.put(Credential(ALICE, "login", SECRET), Origin.SUBSCRIBING)
+
+    async def come_again() -> None:
+        await store.subscribe(TABLET)
+        await vault.put(Credential(ALICE, "login", "new"), Origin.SUBSCRIBING)
+
+    await Devices(store, registrations, _Renewed(vault, come_again)).unsubscribe(ALICE, "app", PHONE.token)
+
+    assert await vault.get(ALICE) == Credential(ALICE, "login", "new")

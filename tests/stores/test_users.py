@@ -52,6 +52,19 @@ async def test_resolve(directory: SqlUserDirectory, name: str, user: PushUser | 
     assert await directory.resolve(name) == user
 
 
+async def test_resolve_all(directory: SqlUserDirectory) -> None:
+    """Of many names each is told whose it is, as it was asked for; those of nobody, and impossible ones, are not."""
+    await directory.add_all([ALICE, BOB])
+    nobodys = ["", "\udcff", "nul\0", "x" * 1000, "alice ", *(f"nobody {number}" for number in range(600))]
+
+    assert await directory.resolve_all([*nobodys, "BOB", "bob", "åsa"]) == {
+        "BOB": BOB.user,
+        "bob": BOB.user,
+        "åsa": ALICE.user,
+    }
+    assert await directory.resolve_all(nobodys[:5]) == {}
+
+
 async def test_entry(directory: SqlUserDirectory) -> None:
     """What is known of a user is returned as it was given; of another, or one that cannot be, nothing is known."""
     users = (ALICE.user, BOB.user, PushUser(1, 5), PushUser(3, 1), PushUser(1, 2**64))

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
@@ -14,6 +13,7 @@ from oxpushctl.stores.cipher import Cipher
 from oxpushctl.stores.memory import MemoryCredentialRows
 from oxpushctl.stores.vault import Vault
 from tests.stores.kept_passwords import ALICE, BOB, CAROL, everything, kept, value_7, value_8
+from tests.stores.watched_rows import WatchedRows
 
 HERS = Credential(ALICE, "alice@example.org", "s3crét 😀")
 KEY = "com.openexchange.push.credstorage.passcrypt"
@@ -21,25 +21,6 @@ ANOTHER = f"{KEY} is another than the one .*oxpushctl credentials rotate"
 UNFINISHED = f"{KEY}: .* was begun and is not finished: run 'oxpushctl credentials rotate' again"
 
 OpenVault = Callable[..., Vault]
-
-
-class WatchedRows(MemoryCredentialRows):
-    """Rows that note what is written to them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written: list[KeptCredential] = []
-
-    async def put(self, rows: Sequence[KeptCredential], under: Seals) -> bool:
-        is_put = await super().put(rows, under)
-        if is_put:
-            self.written += rows
-        return is_put
-
-    def plant(self, row: KeptCredential) -> None:
-        """Write a row as another program does: whatever it has."""
-        self._rows[row.user] = row
-        self._order.append(row.user)
 
 
 @pytest.fixture
@@ -115,6 +96,27 @@ async def test_command_over_subscribing(vault: Vault, rows: WatchedRows, secret:
     assert await vault.get(ALICE) == replace(HERS, secret=secret)
     assert await vault.remove(ALICE) is True
     assert await vault.get(ALICE) is None
+
+
+async def test_command_while_an_app_subscribes(rows: WatchedRows, vault: Vault, open_vault: OpenVault) -> None:
+    """What a command sets while subscribing looks what was there stays of a command's origin."""
+    await open_vault().open()
+
+    class SlowRows(WatchedRows):
+        """The same rows, for somebody who takes a while between reading and writing."""
+
+        async def get(self, user: PushUser) -> KeptCredential | None:
+            found = await rows.get(user)
+            await vault.put(replace(HERS, secret="administrator's"), Origin.COMMAND)
+            return found
+
+        put, seals = rows.put, rows.seals
+
+    app = Vault(SlowRows(), "secret")
+    await app.put(HERS, Origin.SUBSCRIBING)
+    await app.aclose()
+
+    assert [row.origin for row in await everything(rows)] == [Origin.COMMAND]
 
 
 @pytest.mark.parametrize(
@@ -202,7 +204,7 @@ async def test_row_that_cannot_be_opened(vault: Vault, rows: WatchedRows, value:
 
 
 async def test_another_passphrase(vault: Vault, open_vault: OpenVault, rows: WatchedRows) -> None:
-    """A member with another passphrase is refused whatever it asks for, told what to do, and writes nothing."""
+    """A member with another passphrase is refused whatever it wants to read or write, and told what to do."""
     await vault.put(HERS, Origin.COMMAND)
     (row,) = before = await everything(rows)
     stranger = open_vault("another")
@@ -212,17 +214,32 @@ async def test_another_passphrase(vault: Vault, open_vault: OpenVault, rows: Wat
         stranger.get(ALICE),
         stranger.put(HERS, Origin.COMMAND),
         stranger.renew(HERS),
-        stranger.remove(ALICE),
+        stranger.refuse_another_passphrase(),
         stranger.decrypted(row),
         stranger.put_encrypted([row]),
         stranger.mark(row, CredentialState.REFUSED),
-        anext(aiter(stranger.kept())),
     ):
         with pytest.raises(ConfigurationError, match=ANOTHER) as refused:
             await asked
         assert "secret" not in str(refused.value)
 
     assert await everything(rows) == before
+
+
+@pytest.mark.parametrize("passphrase", ["secret", "new", "another"])
+async def test_what_takes_no_passphrase(
+    vault: Vault, open_vault: OpenVault, rows: WatchedRows, passphrase: str
+) -> None:
+    """Whose passwords are kept is seen, and one is removed, in the middle of a rotation and with any passphrase."""
+    await vault.put(HERS, Origin.COMMAND)
+    await rows.seal(await rows.seals(), Seals((await rows.seals()).current, Cipher("new").seal()))
+    member = open_vault(passphrase)
+
+    listed, count = [kept.login async for kept in member.kept()], await member.count()
+    is_removed = await member.remove(ALICE)
+
+    assert (listed, count, is_removed) == ([HERS.login], 1, True)
+    assert await everything(rows) == []
 
 
 @pytest.mark.parametrize("passphrases", [("secret",) * 5, ("secret", "another")])
@@ -273,6 +290,9 @@ async def test_start_in_the_middle_of_a_rotation(open_vault: OpenVault, rows: Wa
         await open_vault(passphrase).open()
     with pytest.raises(ConfigurationError, match=ANOTHER):
         await open_vault("a third").open()
+    await open_vault(passphrase).refuse_another_passphrase()
+    with pytest.raises(ConfigurationError, match=ANOTHER):
+        await open_vault("a third").refuse_another_passphrase()
 
 
 async def test_rotation_behind_the_back(vault: Vault, rows: WatchedRows) -> None:
@@ -347,67 +367,6 @@ async def test_walk(vault: Vault, rows: WatchedRows) -> None:
     assert [row.user async for row in vault.kept(users[900], context=2)] == users[901:1400]
 
 
-async def test_import(vault: Vault, rows: WatchedRows) -> None:
-    """Encrypted passwords are kept as they are if ours opens them; of the others each has its reason."""
-    sound = [kept(ALICE, value_8("secret", "one")), kept(BOB, value_7("secret", b"two"), Origin.SUBSCRIBING)]
-    bad = [
-        kept(CAROL, value_8("another", "three")),
-        kept(CAROL, "plain text"),
-        kept(CAROL, ""),
-        replace(kept(CAROL, sound[0].value), login="x" * 65),
-        kept(PushUser(0, 1), sound[0].value),
-    ]
-
-    refusals = await vault.put_encrypted([sound[0], *bad, sound[1]])
-
-    assert [refusal is None for refusal in refusals] == [True, *[False] * 5, True]
-    assert await everything(rows) == sound
-
-
-async def test_import_again(vault: Vault, rows: WatchedRows) -> None:
-    """What is kept like this already is not written again, so an import that was cut off is repeated cheaply."""
-    cipher = Cipher("secret", os.urandom(16))
-    imported = [kept(PushUser(1, number), cipher.encrypt("password")) for number in (3, 9, 30, 31)]
-    await vault.put_encrypted(imported[:3])
-    await vault.put_encrypted([kept(PushUser(1, number), imported[0].value) for number in range(10, 20)])
-    await rows.mark(imported[0], CredentialState.OPENED)
-    rows.written.clear()
-
-    assert await vault.put_encrypted(imported) == [None] * 4
-
-    assert rows.written == imported[3:]
-    assert await rows.get(imported[0].user) == replace(imported[0], state=CredentialState.OPENED)
-    assert await vault.put_encrypted([]) == []
-
-
-async def test_import_of_a_user_twice(vault: Vault, rows: WatchedRows) -> None:
-    """Of two rows of a user the last one counts."""
-    both = [kept(ALICE, value_8("secret", text)) for text in ("one", "two")]
-
-    assert await vault.put_encrypted(both) == [None, None]
-    assert await everything(rows) == both[1:]
-
-
-async def test_import_that_the_table_does_not_take() -> None:
-    """A row that this kind of database cannot keep is told, and the rest of the batch is kept."""
-
-    class NarrowRows(MemoryCredentialRows):
-        async def put(self, rows: Sequence[KeptCredential], under: Seals) -> bool:
-            if any(row.user == BOB for row in rows):
-                raise BadData("login has an emoji")
-            return await super().put(rows, under)
-
-    rows = NarrowRows()
-    vault = Vault(rows, "secret")
-    imported = [kept(user, value_8("secret", "password")) for user in (ALICE, BOB, CAROL)]
-
-    refusals = await vault.put_encrypted(imported)
-
-    assert [str(refusal) for refusal in refusals] == ["None", "login has an emoji", "None"]
-    assert await everything(rows) == [imported[0], imported[2]]
-    await vault.aclose()
-
-
 async def test_others_run_meanwhile(vault: Vault) -> None:
     """While passwords with salts of their own are decrypted, the event loop serves others."""
     await vault.open()
@@ -430,3 +389,16 @@ async def test_hostile_row(vault: Vault, rows: WatchedRows) -> None:
 
     with pytest.raises(Undecipherable, match="4194304 KiB"):
         await vault.get(ALICE)
+
+
+async def test_refused_password_that_a_command_sets_again(vault: Vault, rows: WatchedRows) -> None:
+    """It is to be tried again, and is of the command's origin from then on."""
+    credential = Credential(ALICE, "anna", "pw")
+    await vault.put(credential, Origin.SUBSCRIBING)
+    [kept] = [each async for each in vault.kept()]
+    await vault.mark(kept, CredentialState.REFUSED)
+
+    await vault.put(credential, Origin.COMMAND)
+
+    [kept] = [each async for each in vault.kept()]
+    assert (kept.origin, kept.state) == (Origin.COMMAND, CredentialState.UNTRIED)

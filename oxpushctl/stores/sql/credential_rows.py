@@ -67,6 +67,16 @@ def page(
     return found
 
 
+def of_commands(connection: Connection, rows: Sequence[KeptCredential]) -> Sequence[KeptCredential]:
+    """Return rows that are to be written, of a command's origin where that is what their users have.
+
+    These are locked, so that no command comes between.
+    """
+    users = [row.user for row in rows if row.origin is not Origin.COMMAND]
+    of_command = {row.user for row in _locked(connection, users) if row.origin is Origin.COMMAND}
+    return [changed(row, origin=Origin.COMMAND) if row.user in of_command else row for row in rows]
+
+
 def write(connection: Connection, rows: Sequence[KeptCredential], now_ms: int) -> None:
     """Write rows over what their users have."""
     columns = [{**_place(row.user), "login": row.login, "password": row.value} for row in rows]

@@ -61,7 +61,8 @@ class SqlCredentialRows:
     async def put(self, rows: Sequence[KeptCredential], under: Seals) -> bool:
         """Write rows over what users have, all or none; return false where other seals are in place.
 
-        Raise ``BadData`` for what no table could keep, ``ConfigurationError`` for what only a wider one could.
+        What a command gave stays of a command's origin. Raise ``BadData`` for what no table could keep,
+        ``ConfigurationError`` for what only a wider one could.
         """
         for row in rows:
             check_kept(row)
@@ -74,7 +75,7 @@ class SqlCredentialRows:
             layout = self._layout.of(connection)
             for row in wanted:
                 layout.check(row.login, row.value)
-            credential_rows.write(connection, wanted, now_ms)
+            credential_rows.write(connection, credential_rows.of_commands(connection, wanted), now_ms)
             return True
 
         return await self._database.write(write)

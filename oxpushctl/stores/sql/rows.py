@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, upd
 
 from oxpushctl import topics
 from oxpushctl.errors import BadData
-from oxpushctl.model import PushUser, Subscription
+from oxpushctl.model import PushUser, Registration, Subscription
 from oxpushctl.stores import schema, spelling
 from oxpushctl.stores.sql import layout
 from oxpushctl.stores.sql.layout import Layout
@@ -25,6 +25,9 @@ Row = sql.Row[Any]
 
 _row = schema.subscription.c
 _AT_ONCE = 500  # ids in one statement
+
+# Devices of a user, whatever their clients: more than anybody has, and few enough to tell all of them of every mail.
+MOST_DEVICES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +88,11 @@ def standing(connection: Connection, identities: Sequence[bytes], now_ms: int, f
     )
 
 
-def store(connection: Connection, wish: Subscription, now_ms: int, found: Layout) -> Sequence[PushUser]:
+def store(connection: Connection, wish: Subscription, now_ms: int, found: Layout) -> set[Registration]:
     """Write a subscription: over the row that the device has with this user, else as a new one in place of others'.
 
-    Return these others, who had the same client.
+    Return whose subscriptions had to go for it, and of which clients; raise ``BadData`` (PNS-0013) when the user has as
+    many devices as possible.
     """
     if wish.expires_ms is not None and not found.has_expires:
         raise layout.too_narrow("when a subscription expires")
@@ -96,7 +100,8 @@ def store(connection: Connection, wish: Subscription, now_ms: int, found: Layout
         raise layout.too_narrow("this client's name, for its letters")
     own, others = _known(connection, wish, found)
     delete(connection, [row.id for row in others])
-    values = {
+    gone = {Registration(PushUser(row.cid, row.user), row.client) for row in others}
+    values: dict[str, Any] = {
         "transport": wish.transport,
         # Later than before even within one millisecond: else it could not be seen that the row was renewed.
         "last_modified": now_ms if own is None else max(now_ms, own.last_modified + 1),
@@ -105,6 +110,7 @@ def store(connection: Connection, wish: Subscription, now_ms: int, found: Layout
     if found.has_expires:
         values["expires"] = wish.expires_ms
     if own is None:
+        gone |= _make_room(connection, wish.user, now_ms, found)
         identity = uuid.uuid4().bytes
         place = {"cid": wish.user.context, "user": wish.user.user, "token": wish.token, "client": wish.client}
         connection.execute(insert(schema.subscription).values(id=identity, **place, **values))
@@ -113,10 +119,12 @@ def store(connection: Connection, wish: Subscription, now_ms: int, found: Layout
         if spelling.canonical(own.transport) == wish.transport:
             # The middleware tells apn from apns_http2: its own word stays.
             del values["transport"]
+        if own.token != wish.token:
+            values["token"] = wish.token
         connection.execute(update(schema.subscription).where(_row.id == identity).values(values))
         _delete_topics(connection, [identity])
     _insert_topics(connection, identity, wish)
-    return [PushUser(row.cid, row.user) for row in others]
+    return gone
 
 
 def delete(connection: Connection, identities: Sequence[bytes]) -> None:
@@ -127,24 +135,30 @@ def delete(connection: Connection, identities: Sequence[bytes]) -> None:
 
 
 def _known(connection: Connection, wish: Subscription, found: Layout) -> tuple[Row | None, Sequence[Row]]:
-    """Return the row that a device has with its user, and those of the users that it was with before."""
+    """Return the row that a device has with its user, and its others: those of the users that it was with before.
+
+    With its own user it has another where one token was written in two spellings by somebody who told them apart.
+    """
     is_own = and_(_row.cid == wish.user.context, _row.user == wish.user.user)
-    is_same_client = _row.client == wish.client
+    is_same_client, is_same_token = _row.client == wish.client, _row.token == wish.token
     is_same_app = and_(is_same_client, _row.transport.in_(spelling.SPELLINGS[wish.transport]))
     query = select(
         *(_row.id, _row.cid, _row.user, _row.token, _row.client, _row.transport, _row.last_modified),
         is_same_client.label("is_same_client"),
-    ).where(_row.token == wish.token, or_(is_own, is_same_app))
-    own: Row | None = None
+        is_same_token.label("is_same_token"),
+    ).where(_row.token.in_(spelling.tokens(wish.transport, wish.token)), or_(is_own, is_same_app))
+    own: list[Row] = []
     others = []
     # Locked as rows that will be written: two that only read them first would wait for each other.
     for row in connection.execute(query.with_for_update()):
-        is_exactly = (row.token, row.client) == (wish.token, wish.client)
+        is_device_s = row.client == wish.client and _is_of_device(row, wish)
         if (row.cid, row.user) != (wish.user.context, wish.user.user):
-            if is_exactly:
+            if is_device_s:
                 others.append(row)
-        elif is_exactly:
-            own = row
+        elif is_device_s:
+            own.append(row)
+        elif not row.is_same_token:
+            continue  # another spelling that is another token here
         elif row.is_same_client:
             raise BadData(
                 "the user has a device whose client and token differ from this one's in nothing but case or accents: "
@@ -152,7 +166,31 @@ def _known(connection: Connection, wish: Subscription, found: Layout) -> tuple[R
             )
         elif not found.is_client_in_key:
             raise layout.too_narrow("a token for more than one client of a user")
-    return own, others
+    own.sort(key=lambda row: row.token != wish.token)
+    return (own[0] if own else None), [*others, *own[1:]]
+
+
+def _is_of_device(row: Row, wish: Subscription) -> bool:
+    """Tell whether a row's token is a wish's, which it is in another case only if Apple gave both."""
+    is_apple_s = spelling.canonical(row.transport) == wish.transport
+    return row.token == wish.token or (is_apple_s and spelling.is_same_token(wish.transport, row.token, wish.token))
+
+
+def _make_room(connection: Connection, user: PushUser, now_ms: int, found: Layout) -> set[Registration]:
+    """See to it that a user may have one device more; what is expired goes where it would be too many.
+
+    Return whose that was; raise ``BadData`` where too many are live.
+    """
+    expires = _row.expires if found.has_expires else sql.null().label("expires")
+    query = select(_row.id, _row.client, _row.token, expires).where(_row.cid == user.context, _row.user == user.user)
+    rows = [row for row in connection.execute(query) if row.token != schema.LOCK_TOKEN]
+    if len(rows) < MOST_DEVICES:
+        return set()
+    over = [row for row in rows if row.expires is not None and row.expires < now_ms]
+    if len(rows) - len(over) >= MOST_DEVICES:
+        raise BadData(f"PNS-0013: the user has {MOST_DEVICES} devices already: one has to be unsubscribed first")
+    delete(connection, [row.id for row in over])
+    return {Registration(user, row.client) for row in over}
 
 
 def _insert_topics(connection: Connection, identity: bytes, wish: Subscription) -> None:

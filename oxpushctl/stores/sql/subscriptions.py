@@ -5,7 +5,8 @@ is one transaction, so that nobody ever finds a device without its subscription,
 the registration that has somebody listen for its user.
 
 On MySQL the middleware's columns compare texts in any case, and some without their accents. To us, clients and
-tokens are one only when they are the same to the letter: SQL narrows down, and what it finds is compared again.
+tokens are one only when they are the same to the letter: SQL narrows down, and what it finds is compared again. Apple's
+tokens alone are bytes, written in hexadecimal digits of either case.
 """
 
 from __future__ import annotations
@@ -97,6 +98,8 @@ class SqlSubscriptionStore:
     async def subscribe(self, subscription: Subscription) -> bool:
         """Store a wish; raise ``BadData`` for topics (PNS-0007), a transport (PNS-0005) or texts that are of no use.
 
+        So it does for one device more than ``rows.MOST_DEVICES`` of a user (PNS-0013).
+
         A device that comes again keeps its row; one that comes with another user gets a new one, so that what is on
         its way for the former user is never taken for the new one's. What only a wider table of the middleware's
         could keep raises ``ConfigurationError``. Return whether the user is registered for the client.
@@ -131,9 +134,9 @@ class SqlSubscriptionStore:
             lost = set[Registration]()
             if not is_wanted and own in self._interest.of_users(connection, [wish.user], layout):
                 lost.add(own)
-            formers = rows.store(connection, wish, now_ms, layout)
-            user_ids.remember_all(connection, formers)
-            lost.update(Registration(former, wish.client) for former in formers)
+            gone = rows.store(connection, wish, now_ms, layout)
+            user_ids.remember_all(connection, {each.user for each in gone})
+            lost |= gone
             if is_listened_for:
                 registering.put(connection, own)
             return Change(is_listened_for, (), self._interest.withdraw(connection, lost, layout, now_ms))

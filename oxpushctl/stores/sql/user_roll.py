@@ -29,15 +29,21 @@ def checked(entry: DirectoryEntry) -> DirectoryEntry:
 class Roll:
     """The part of the directory that some entries have to do with, as it becomes while they are added.
 
-    ``known`` are the entries of their users, ``owners`` those whom their names belong to. ``rename``: an id that has
-    another login by now is still the same person's.
+    ``known`` are the entries of their users, ``owners`` those whom their names belong to, ``former`` the logins, in
+    lower case, of those who were removed. ``rename``: an id that has another login by now is still the same person's.
     """
 
     def __init__(
-        self, known: Mapping[PushUser, DirectoryEntry], owners: Mapping[str, PushUser], *, rename: bool
+        self,
+        known: Mapping[PushUser, DirectoryEntry],
+        owners: Mapping[str, PushUser],
+        former: Mapping[PushUser, str],
+        *,
+        rename: bool,
     ) -> None:
         self._entries = dict(known)
         self._owners = dict(owners)
+        self._former = former
         self._rename = rename
         self._changed: set[PushUser] = set()
 
@@ -53,7 +59,9 @@ class Roll:
             return
         names = user_rows.names(entry)
         self._refuse_taken(entry.user, names)
-        if before is not None:
+        if before is None:
+            self._refuse_former(entry)
+        else:
             if not self._rename and before.login.lower() != entry.login.lower():
                 raise BadData(
                     f"user {entry.user.user} of context {entry.user.context} is {before.login}: another login would "
@@ -64,6 +72,16 @@ class Roll:
         self._owners.update(dict.fromkeys(names, entry.user))
         self._entries[entry.user] = entry
         self._changed.add(entry.user)
+
+    def _refuse_former(self, entry: DirectoryEntry) -> None:
+        """Refuse the id of somebody else who is gone: a mailbox that still names it would be the new one's to hear."""
+        login = entry.login.lower()
+        former = self._former.get(entry.user, login)
+        if former != login and not self._rename:
+            raise BadData(
+                f"user id {entry.user.user} of context {entry.user.context} was {former}'s, whose mailbox may still "
+                "name it: give another id (--rename if it is the same person)"
+            )
 
     def _refuse_taken(self, user: PushUser, names: Mapping[str, str]) -> None:
         for folded, name in sorted(names.items()):

@@ -1,4 +1,4 @@
-"""The rows of the directory: one of a user, and one for each of its names.
+"""The rows of the directory: one of a user, and one for each of its names; of a removed one its last login is left.
 
 Everything here works inside a transaction that a store has begun.
 """
@@ -10,7 +10,7 @@ from functools import cache
 from itertools import groupby, islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, union_all
+from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, insert, select, union_all
 
 from oxpushctl.model import DirectoryEntry, PushUser
 from oxpushctl.stores import schema
@@ -22,6 +22,7 @@ T = TypeVar("T")
 _NOBODY = PushUser(0, 0)
 _user = schema.user.c
 _name = schema.user_name.c
+_former = schema.removed_user.c
 
 
 def names(entry: DirectoryEntry) -> Mapping[str, str]:
@@ -49,6 +50,16 @@ def of_users(connection: Connection, users: Iterable[PushUser]) -> dict[PushUser
         size = _size(batch)
         rows = connection.execute(_rows_of(size), asked_values(_filled(batch, _NOBODY, size)))
         found |= {entry.user: entry for entry in _entries(rows)}
+    return found
+
+
+def former_logins(connection: Connection, users: Iterable[PushUser]) -> dict[PushUser, str]:
+    """Return the logins, in lower case, that those of some users had who were removed."""
+    found: dict[PushUser, str] = {}
+    for batch in _batches(users):
+        size = _size(batch)
+        rows = connection.execute(_former_of(size), asked_values(_filled(batch, _NOBODY, size)))
+        found |= {PushUser(row.cid, row.user): row.folded for row in rows}
     return found
 
 
@@ -85,9 +96,18 @@ def insert_all(connection: Connection, entries: Sequence[DirectoryEntry]) -> Non
 def delete_all(connection: Connection, users: Sequence[PushUser]) -> None:
     """Delete the entries of some users."""
     # Their names go with them: a foreign key that cascades.
-    its = delete(schema.user).where(_user.cid == bindparam("its_cid"), _user.user == bindparam("its_user"))
-    if users:
-        connection.execute(its, [{"its_cid": user.context, "its_user": user.user} for user in users])
+    _delete(connection, schema.user, users)
+
+
+def note_removed(connection: Connection, entry: DirectoryEntry) -> None:
+    """Remember whose the id of a user is that is being removed."""
+    clear_removed(connection, [entry.user])
+    connection.execute(insert(schema.removed_user).values(**_place(entry.user), folded=entry.login.lower()))
+
+
+def clear_removed(connection: Connection, users: Sequence[PushUser]) -> None:
+    """Forget that some users were removed: they are back."""
+    _delete(connection, schema.removed_user, users)
 
 
 def _rows() -> Select[Any]:
@@ -107,6 +127,13 @@ def _rows_of(size: int) -> Select[Any]:
 
 
 @cache
+def _former_of(size: int) -> Select[Any]:
+    wanted = asked(size)
+    its = wanted.join(schema.removed_user, (_former.cid == wanted.c.cid) & (_former.user == wanted.c.user))
+    return select(_former.cid, _former.user, _former.folded).select_from(its)
+
+
+@cache
 def _owners_of(size: int) -> Select[Any]:
     """Write the query for a number of names, once.
 
@@ -116,6 +143,13 @@ def _owners_of(size: int) -> Select[Any]:
     wanted = (union_all(*names) if size > 1 else names[0]).subquery("wanted")
     its = wanted.join(schema.user_name, _name.folded == wanted.c.folded)
     return select(_name.folded, _name.cid, _name.user).select_from(its)
+
+
+def _delete(connection: Connection, table: Table, users: Sequence[PushUser]) -> None:
+    row = table.c
+    its = delete(table).where(row.cid == bindparam("its_cid"), row.user == bindparam("its_user"))
+    if users:
+        connection.execute(its, [{"its_cid": user.context, "its_user": user.user} for user in users])
 
 
 def _place(user: PushUser) -> dict[str, int]:

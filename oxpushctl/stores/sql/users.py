@@ -1,13 +1,13 @@
 """The directory in a SQL database: which login or alias stands for which user.
 
 Names are compared in lower case, as mail servers do, and kept as they were given. No two users share one. What is
-stored for an id reaches whoever has it, so that an id stays with one person: another login for it is refused unless
-that person is renamed, what is left of a removed user goes with it, and no id is made twice.
+stored for an id reaches whoever has it, so that an id stays with one person, who may be gone: another login for it is
+refused unless that person is renamed, what is left of a removed user goes with it, and no id is made twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection
 
@@ -32,7 +32,7 @@ class SqlUserDirectory:
     async def add(self, entry: DirectoryEntry, *, rename: bool = False) -> None:
         """Add or replace a user; raise ``BadData`` when a name is of no use or taken by another.
 
-        So it is when the id has another login, unless ``rename`` says that this is the same person's new one.
+        So it is when the id has or had another login, unless ``rename`` says that this is the same person's new one.
         """
         [refusal] = await self.add_all([entry], rename=rename)
         if refusal is not None:
@@ -53,9 +53,11 @@ class SqlUserDirectory:
             # Those who are known as they are have their names already.
             others = [entry for entry in usable if known.get(entry.user) != entry]
             owners = user_rows.owners(connection, {folded for entry in others for folded in user_rows.names(entry)})
-            roll = Roll(known, owners, rename=rename)
+            former = user_rows.former_logins(connection, {entry.user for entry in others} - known.keys())
+            roll = Roll(known, owners, former, rename=rename)
             refusals = [entry if isinstance(entry, BadData) else _try_add(roll, entry) for entry in judged]
             user_rows.delete_all(connection, [entry.user for entry in roll.changed if entry.user in known])
+            user_rows.clear_removed(connection, [entry.user for entry in roll.changed if entry.user in former])
             user_rows.insert_all(connection, roll.changed)
             return refusals
 
@@ -93,9 +95,11 @@ class SqlUserDirectory:
             return None
 
         def remove(connection: Connection) -> Removed | None:
-            if user_rows.of_user(connection, user) is None:
+            entry = user_rows.of_user(connection, user)
+            if entry is None:
                 return None
             user_ids.remember(connection, user)
+            user_rows.note_removed(connection, entry)
             user_rows.delete_all(connection, [user])
             return departure.remove_belongings(connection, user, self._layout.of(connection))
 
@@ -115,13 +119,27 @@ class SqlUserDirectory:
 
     async def resolve(self, name: str) -> PushUser | None:
         """Return the user that a login or alias stands for."""
-        try:
-            check_text("name", name, LONGEST_NAME)
-        except BadData:
-            return None
-        return await self._database.read(
-            lambda connection: user_rows.owner(connection, name), of=schema.user_name, empty=None
+        return (await self.resolve_all([name])).get(name)
+
+    async def resolve_all(self, names: Iterable[str]) -> Mapping[str, PushUser]:
+        """Return the users that some logins or aliases stand for, in few queries; names of nobody are left out."""
+        asked = {name for name in names if _is_possible_name(name)}
+        if not asked:
+            return {}
+        owners: Mapping[str, PushUser] = await self._database.read(
+            lambda connection: user_rows.owners(connection, {name.lower() for name in asked}),
+            of=schema.user_name,
+            empty=dict[str, PushUser](),
         )
+        return {name: owners[name.lower()] for name in asked if name.lower() in owners}
+
+
+def _is_possible_name(name: str) -> bool:
+    try:
+        check_text("name", name, LONGEST_NAME)
+    except BadData:
+        return False
+    return True
 
 
 def _try_check(entry: DirectoryEntry) -> DirectoryEntry | BadData:
