@@ -25,7 +25,7 @@ from sqlalchemy.exc import OperationalError
 from tests.peers.ports import free_port
 
 _START_LIMIT_S = 60.0
-_SETTINGS = ("listen_addresses=127.0.0.1", "fsync=off", "synchronous_commit=off", "full_page_writes=off")
+_SETTINGS = ("listen_addresses=127.0.0.1", "fsync=off", "full_page_writes=off")
 
 
 class PostgreSqlError(Exception):
