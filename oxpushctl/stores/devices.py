@@ -49,13 +49,13 @@ class Devices:
 
     async def subscribe(self, subscription: Subscription) -> bool:
         """Store a wish as the subscriptions do; a token's former user may lose its kept password."""
-        change = await self._subscriptions.subscribed(subscription)
+        change = await self._subscriptions.subscribe(subscription)
         await self._settle(change.unregistered)
         return change.is_registered
 
     async def unsubscribe(self, user: PushUser, client: str | None, token: str | None) -> Sequence[Subscription]:
         """Remove a user's subscriptions, all or those of a client or token; return what was removed."""
-        change = await self._subscriptions.unsubscribed(user, client, token)
+        change = await self._subscriptions.unsubscribe(user, client, token)
         await self._settle(change.unregistered)
         return change.removed
 
@@ -68,13 +68,13 @@ class Devices:
 
     async def remove_gone(self, subscription: Subscription, gone_since_ms: int | None) -> bool:
         """Remove a dead token unless it was renewed since; tell whether it was removed."""
-        change = await self._subscriptions.removed_gone(subscription, gone_since_ms)
+        change = await self._subscriptions.remove_gone(subscription, gone_since_ms)
         await self._settle(change.unregistered)
         return bool(change.removed)
 
     async def sweep(self) -> Sequence[Subscription]:
         """Remove some of what is expired and return it; empty when all is gone."""
-        change = await self._subscriptions.swept()
+        change = await self._subscriptions.sweep()
         await self._settle(change.unregistered)
         return change.removed
 

@@ -21,7 +21,7 @@ PHONE = Subscription(ALICE, "app", "apn", "a1b2c3")
 
 async def test_sweep_before_anything_was_stored(store: SqlSubscriptionStore) -> None:
     """Where nothing is, nothing is over."""
-    assert await store.sweep() == ()
+    assert (await store.sweep()).removed == ()
 
 
 async def test_sweep(store: SqlSubscriptionStore, sql: Sql, now: Now) -> None:
@@ -32,7 +32,7 @@ async def test_sweep(store: SqlSubscriptionStore, sql: Sql, now: Now) -> None:
     await store.subscribe(replace(PHONE, token="never"))
     now.ms += 10
 
-    swept = await store.sweep()
+    swept = (await store.sweep()).removed
 
     assert [replace(each, id=b"", changed_ms=0) for each in swept] == [over]
     assert [each.token for each in await store.listing()] == ["never", "now"]
@@ -46,7 +46,7 @@ async def test_sweep_in_parts(store: SqlSubscriptionStore, now: Now) -> None:
         await store.subscribe(replace(PHONE, token=str(number), expires_ms=now.ms))
     now.ms += 1
 
-    swept = [len(await store.sweep(most=2)) for _ in range(4)]
+    swept = [len((await store.sweep(most=2)).removed) for _ in range(4)]
 
     assert swept == [2, 2, 1, 0]
 
@@ -64,7 +64,7 @@ async def test_sweep_of_a_device_that_comes_again(database: Database, url: str, 
     sweeping = Renewed.open(url)
     await store.subscribe(replace(PHONE, expires_ms=now.ms - 1))
 
-    swept = await SqlSubscriptionStore(sweeping, now=now).sweep()
+    swept = (await SqlSubscriptionStore(sweeping, now=now).sweep()).removed
 
     await sweeping.aclose()
     assert swept == []

@@ -105,7 +105,7 @@ async def test_old_tables_are_read_and_written(store: SqlSubscriptionStore, sql:
     [match] = (await store.matching([ALICE], NEW_MAIL))[ALICE]
     await store.subscribe(replace(PHONE, user=BOB))
     await store.subscribe(replace(PHONE, token="d4e5f6"))
-    swept = await store.sweep()
+    swept = (await store.sweep()).removed
     others = await store.listing(None, "日本")
     listed = [(each.user, each.token, each.topics) for each in await store.listing()]
     await store.unsubscribe(BOB, None, None)

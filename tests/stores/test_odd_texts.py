@@ -47,7 +47,9 @@ async def test_tokens(store: SqlSubscriptionStore) -> None:
 
     assert await _stored(store) == {(ALICE, "app", token) for token in tokens}
     assert {each.token for each in (await store.matching([ALICE], NEW_MAIL))[ALICE]} == tokens
-    removed = {token: [each.token for each in await store.unsubscribe(ALICE, None, token)] for token in tokens}
+    removed = {
+        token: [each.token for each in (await store.unsubscribe(ALICE, None, token)).removed] for token in tokens
+    }
     assert removed == {token: [token] for token in tokens}
 
 
@@ -60,7 +62,9 @@ async def test_clients(store: SqlSubscriptionStore) -> None:
     assert await _stored(store) == {(ALICE, client, "a1b2c3") for client in clients}
     listed = {client: [each.client for each in await store.listing(ALICE, client)] for client in clients}
     assert listed == {client: [client] for client in clients}
-    removed = {client: [each.client for each in await store.unsubscribe(ALICE, client, None)] for client in clients}
+    removed = {
+        client: [each.client for each in (await store.unsubscribe(ALICE, client, None)).removed] for client in clients
+    }
     assert removed == {client: [client] for client in clients}
 
 
@@ -111,7 +115,7 @@ async def test_clients_that_look_alike(store: SqlSubscriptionStore, one: str, ot
     await store.subscribe(replace(PHONE, client=one))
 
     await store.subscribe(replace(PHONE, client=other, user=BOB))
-    removed = await store.unsubscribe(ALICE, other, None)
+    removed = (await store.unsubscribe(ALICE, other, None)).removed
 
     assert removed == []
     assert [each.user for each in await store.listing(None, other)] == [BOB]
@@ -148,7 +152,7 @@ async def test_tokens_that_look_alike(store: SqlSubscriptionStore) -> None:
     await store.subscribe(phone)
 
     await store.subscribe(replace(phone, token="A1B2C3", user=BOB))
-    removed = await store.unsubscribe(ALICE, None, "A1B2C3")
+    removed = (await store.unsubscribe(ALICE, None, "A1B2C3")).removed
 
     assert removed == []
     assert await _stored(store) == {(ALICE, "app", "a1b2c3"), (BOB, "app", "A1B2C3")}

@@ -42,7 +42,7 @@ async def test_device_that_wants_new_mail(
     store: SqlSubscriptionStore, registrations: SqlRegistrationStore, sql: Sql, topics: tuple[str, ...]
 ) -> None:
     """An allowed client that hears of new mail, by whatever topic, has its user registered, and the context noted."""
-    is_registered = await store.subscribe(replace(PHONE, topics=topics))
+    is_registered = (await store.subscribe(replace(PHONE, topics=topics))).is_registered
 
     assert is_registered
     assert await registrations.listing() == [Registration(ALICE, APP)]
@@ -63,7 +63,7 @@ async def test_device_without_a_registration(
     store: SqlSubscriptionStore, registrations: SqlRegistrationStore, wish: Subscription
 ) -> None:
     """Whoever does not hear of new mail, may not, or could not be written down, has a device and no registration."""
-    is_registered = await store.subscribe(wish)
+    is_registered = (await store.subscribe(wish)).is_registered
 
     assert not is_registered
     assert len(await store.listing()) == 1
@@ -72,13 +72,13 @@ async def test_device_without_a_registration(
 
 async def test_no_client_is_allowed_unless_said(database: Database, registrations: SqlRegistrationStore) -> None:
     """A store that was not told which clients are allowed registers nobody."""
-    assert not await SqlSubscriptionStore(database).subscribe(PHONE)
+    assert not (await SqlSubscriptionStore(database).subscribe(PHONE)).is_registered
     assert await registrations.listing() == []
 
 
 async def test_device_that_comes_again(store: SqlSubscriptionStore, registrations: SqlRegistrationStore) -> None:
     """Once more is not twice, and not nothing."""
-    both = [await store.subscribe(PHONE), await store.subscribe(PHONE)]
+    both = [(await store.subscribe(PHONE)).is_registered for _ in range(2)]
 
     assert both == [True, True]
     assert await registrations.listing() == [Registration(ALICE, APP)]
@@ -93,7 +93,7 @@ async def _unsubscribe(store: SqlSubscriptionStore, _now: Now, device: Subscript
 
 async def _bury(store: SqlSubscriptionStore, _now: Now, device: Subscription) -> None:
     [stored] = [each for each in await store.listing() if each.token == device.token]
-    assert await store.remove_gone(stored, None)
+    assert (await store.remove_gone(stored, None)).removed
 
 
 async def _expire(store: SqlSubscriptionStore, now: Now, device: Subscription) -> None:
@@ -109,11 +109,11 @@ async def _expire_and_want_less(store: SqlSubscriptionStore, now: Now, device: S
 
 
 async def _want_less(store: SqlSubscriptionStore, _now: Now, device: Subscription) -> None:
-    assert not await store.subscribe(replace(device, topics=CALENDAR))
+    assert not (await store.subscribe(replace(device, topics=CALENDAR))).is_registered
 
 
 async def _come_expired(store: SqlSubscriptionStore, now: Now, device: Subscription) -> None:
-    assert not await store.subscribe(replace(device, expires_ms=now.ms - 1))
+    assert not (await store.subscribe(replace(device, expires_ms=now.ms - 1))).is_registered
 
 
 async def _move(store: SqlSubscriptionStore, _now: Now, device: Subscription) -> None:
@@ -187,7 +187,7 @@ async def test_client_that_is_no_longer_allowed(
     await store.subscribe(PHONE)
     stricter = SqlSubscriptionStore(database, now=now)
 
-    is_registered = await stricter.subscribe(PHONE)
+    is_registered = (await stricter.subscribe(PHONE)).is_registered
     while_there = await registrations.listing()
     await stricter.unsubscribe(ALICE, None, None)
 
@@ -220,7 +220,7 @@ async def test_many_are_swept(store: SqlSubscriptionStore, registrations: SqlReg
             await store.subscribe(Subscription(user, APP, "apn", f"tablet of {user}"))
     now.ms += 1
 
-    swept = await store.sweep()
+    swept = (await store.sweep()).removed
 
     assert {each.user for each in swept} == set(users)
     stayed = sorted(Registration(user, APP) for user in users if user.user % 3 == 0)
@@ -283,7 +283,7 @@ async def test_tables_of_an_old_middleware(
     sql(*RELEASE_7_8.values())
     sql(insert(schema.registration).values(cid=1, user=4, client="USM-EAS"))
 
-    is_registered = await store.subscribe(PHONE)
+    is_registered = (await store.subscribe(PHONE)).is_registered
     while_there = await registrations.listing()
     await store.subscribe(replace(PHONE, topics=CALENDAR))
 

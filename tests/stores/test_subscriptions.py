@@ -189,7 +189,7 @@ async def test_unsubscribe(
     for user, its_client, its_token in ((ALICE, "a", "1"), (ALICE, "a", "2"), (ALICE, "b", "3"), (BOB, "a", "4")):
         await store.subscribe(Subscription(user, its_client, "apn", its_token))
 
-    gone = await store.unsubscribe(ALICE, client, token)
+    gone = (await store.unsubscribe(ALICE, client, token)).removed
 
     assert sorted(each.token for each in gone) == removed
     assert {each.token for each in await store.listing()} == {"1", "2", "3", "4"} - set(removed)
@@ -213,7 +213,7 @@ async def test_token_is_gone(
     await store.subscribe(PHONE)
     gone_since_ms = None if gone_after_ms is None else now.ms + gone_after_ms
 
-    assert await store.remove_gone(await _only(store), gone_since_ms) is is_removed
+    assert bool((await store.remove_gone(await _only(store), gone_since_ms)).removed) is is_removed
     assert len(await store.listing()) == (0 if is_removed else 1)
 
 
@@ -223,7 +223,7 @@ async def test_token_is_gone_but_was_renewed(store: SqlSubscriptionStore) -> Non
     sent = await _only(store)
     await store.subscribe(PHONE)
 
-    assert await store.remove_gone(sent, None) is False
+    assert not (await store.remove_gone(sent, None)).removed
     assert len(await store.listing()) == 1
 
 
@@ -233,13 +233,13 @@ async def test_token_is_gone_but_moved(store: SqlSubscriptionStore, now: Now) ->
     sent = await _only(store)
     await store.subscribe(replace(PHONE, user=BOB))
 
-    assert await store.remove_gone(sent, now.ms + 1000) is False
+    assert not (await store.remove_gone(sent, now.ms + 1000)).removed
     assert (await _only(store)).user == BOB
 
 
 async def test_token_is_gone_without_a_row(store: SqlSubscriptionStore) -> None:
     """A token that was never stored cannot be removed."""
-    assert await store.remove_gone(PHONE, None) is False
+    assert not (await store.remove_gone(PHONE, None)).removed
 
 
 async def test_rows_of_the_middleware(store: SqlSubscriptionStore, database: Database, sql: Sql, now: Now) -> None:

@@ -14,7 +14,9 @@ import orjson
 from oxpushctl.errors import OxpushctlError
 from oxpushctl.interfaces import SubscriptionStore, UserDirectory
 from oxpushctl.model import Credential, DirectoryEntry, Origin, PushUser
+from oxpushctl.stores.devices import Devices
 from oxpushctl.stores.sql.database import Database
+from oxpushctl.stores.sql.registrations import SqlRegistrationStore
 from oxpushctl.stores.sql.subscriptions import SqlSubscriptionStore
 from oxpushctl.stores.sql.users import SqlUserDirectory
 from oxpushctl.web.pns import METHODS, PATHS, PnsEndpoint
@@ -60,7 +62,10 @@ class Shop:
         self.clock = HandClock(1_700_000_000.0)
         self.database = Database.open(f"sqlite:///{state}/oxpushctl.db")
         self.users = SqlUserDirectory(self.database)
-        self.devices = SqlSubscriptionStore(self.database, lambda client: client == APP, self.clock.now)
+        self.devices = Devices(
+            SqlSubscriptionStore(self.database, lambda client: client == APP, self.clock.now),
+            SqlRegistrationStore(self.database),
+        )
         self.kept = Kept()
         self.sessions = Sessions(3600.0, 86400.0, self.clock)
         endpoint = PnsEndpoint(

@@ -9,7 +9,9 @@ import pytest
 
 from oxpushctl.errors import BadData, ConfigurationError, NotReachable, OxpushctlError, TryLater
 from oxpushctl.model import Subscription
+from oxpushctl.stores.devices import Devices
 from oxpushctl.stores.sql.database import Database
+from oxpushctl.stores.sql.registrations import SqlRegistrationStore
 from oxpushctl.stores.sql.subscriptions import SqlSubscriptionStore
 from tests.web.parts import Names, request
 from tests.web.subscribing import shop, wish
@@ -133,11 +135,11 @@ async def test_body_too_large(tmp_path: Path) -> None:
     assert answer.status == 413
 
 
-class _Failing(SqlSubscriptionStore):
+class _Failing(Devices):
     """A store whose database gives trouble."""
 
     def __init__(self, database: Database, failure: OxpushctlError) -> None:
-        super().__init__(database)
+        super().__init__(SqlSubscriptionStore(database), SqlRegistrationStore(database))
         self._failure = failure
 
     async def subscribe(self, subscription: Subscription) -> bool:

@@ -45,7 +45,7 @@ class Change:
 
 
 class SqlSubscriptionStore:
-    """A ``SubscriptionStore``; ``now`` returns epoch seconds.
+    """The rows behind ``Devices``; every change tells what it came to. ``now`` returns epoch seconds.
 
     A user is registered for the clients that ``is_allowed`` allows, nobody if it is left out, as long as they want to
     hear of new mail; whether they are still allowed when they go does not matter. A client that the middleware's
@@ -95,34 +95,15 @@ class SqlSubscriptionStore:
             matching[subscription.user].append(subscription)
         return matching
 
-    async def subscribe(self, subscription: Subscription) -> bool:
+    async def subscribe(self, subscription: Subscription) -> Change:
         """Store a wish; raise ``BadData`` for topics (PNS-0007), a transport (PNS-0005) or texts that are of no use.
 
         So it does for one device more than ``rows.MOST_DEVICES`` of a user (PNS-0013).
 
         A device that comes again keeps its row; one that comes with another user gets a new one, so that what is on
         its way for the former user is never taken for the new one's. What only a wider table of the middleware's
-        could keep raises ``ConfigurationError``. Return whether the user is registered for the client.
+        could keep raises ``ConfigurationError``.
         """
-        return (await self.subscribed(subscription)).is_registered
-
-    async def unsubscribe(self, user: PushUser, client: str | None, token: str | None) -> Sequence[Subscription]:
-        """Remove a user's subscriptions, all or those of a client or token; return what was removed."""
-        return (await self.unsubscribed(user, client, token)).removed
-
-    async def remove_gone(self, subscription: Subscription, gone_since_ms: int | None) -> bool:
-        """Remove a dead token unless it was renewed since; tell whether it was removed.
-
-        ``gone_since_ms`` is the provider's own time stamp; without one, a row that changed since it was read stays.
-        """
-        return bool((await self.removed_gone(subscription, gone_since_ms)).removed)
-
-    async def sweep(self, most: int = _MOST_SWEPT) -> Sequence[Subscription]:
-        """Remove subscriptions whose expiry is over, at most that many, and return them: empty when all are gone."""
-        return (await self.swept(most)).removed
-
-    async def subscribed(self, subscription: Subscription) -> Change:
-        """Do what ``subscribe`` promises, and tell what became of registrations."""
         wish = _checked(subscription)
         own, now_ms = Registration(wish.user, wish.client), self._now_ms()
         is_live = wish.expires_ms is None or wish.expires_ms >= now_ms
@@ -143,17 +124,20 @@ class SqlSubscriptionStore:
 
         return await self._database.write(store)
 
-    async def unsubscribed(self, user: PushUser, client: str | None, token: str | None) -> Change:
-        """Do what ``unsubscribe`` promises, and tell what became of registrations."""
+    async def unsubscribe(self, user: PushUser, client: str | None, token: str | None) -> Change:
+        """Remove a user's subscriptions, all or those of a client or token."""
         return await self._remove(_chosen(user, client, token=token))
 
-    async def removed_gone(self, subscription: Subscription, gone_since_ms: int | None) -> Change:
-        """Do what ``remove_gone`` promises, and tell what became of registrations."""
+    async def remove_gone(self, subscription: Subscription, gone_since_ms: int | None) -> Change:
+        """Remove a dead token unless it was renewed since.
+
+        ``gone_since_ms`` is the provider's own time stamp; without one, a row that changed since it was read stays.
+        """
         limit_ms = subscription.changed_ms if gone_since_ms is None else gone_since_ms
         return await self._remove(rows.Choice((_row.id == subscription.id, _row.last_modified <= limit_ms)))
 
-    async def swept(self, most: int = _MOST_SWEPT) -> Change:
-        """Do what ``sweep`` promises, and tell what became of registrations."""
+    async def sweep(self, most: int = _MOST_SWEPT) -> Change:
+        """Remove subscriptions whose expiry is over, at most that many; nothing is removed when all are gone."""
         is_over = _row.expires < self._now_ms()
 
         def find(connection: Connection) -> Sequence[bytes]:
