@@ -1,49 +1,36 @@
-"""The module that knows every part by name: from a configuration to a wired engine (``checks`` knows their checks)."""
+"""The module that knows every part by name: a configuration becomes a wired engine (``checks`` knows their checks)."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import importlib
-import time
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import aclosing
-
-import orjson
+from collections.abc import Sequence
 
 from oxpushctl import log
-from oxpushctl.config import render, state, table
-from oxpushctl.config.clients.options import ApnsOptions, FcmOptions, switch_of, transport_of
+from oxpushctl.config import render, table
+from oxpushctl.config.clients.options import transport_of
 from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Severity
 from oxpushctl.config.heeded import is_heeded
 from oxpushctl.config.mailboxes import keeps_passwords
-from oxpushctl.config.own import INTAKE_LISTEN, PUBLIC_LISTEN, PUSH_MAX_AGE, USERS_AUTO_CREATE
-from oxpushctl.config.properties import DELAY_DURATION, MAX_DELAY_DURATION, SWITCHES
+from oxpushctl.config.own import INTAKE_LISTEN, PUBLIC_LISTEN, PUSH_MAX_AGE
+from oxpushctl.config.properties import DELAY_DURATION, MAX_DELAY_DURATION
 from oxpushctl.config.property import Effect
 from oxpushctl.engine.buffer import Buffer
 from oxpushctl.engine.clock import SystemClock
-from oxpushctl.engine.daemon import Daemon
 from oxpushctl.engine.delivery import Delivery
 from oxpushctl.engine.dispatcher import Dispatcher
 from oxpushctl.engine.housekeeping import LOOK_S, SWEEP_S, Housekeeping
 from oxpushctl.engine.outbox import MemoryOutbox
 from oxpushctl.engine.routes import Routes
 from oxpushctl.engine.successes import Successes
-from oxpushctl.engine.systemd import ServiceManager
-from oxpushctl.errors import ConfigurationError, NotReachable, TryLater
+from oxpushctl.errors import ConfigurationError
 from oxpushctl.interfaces import CredentialRows
 from oxpushctl.listeners.mail_server import mail_login, master_delimiter
 from oxpushctl.listeners.mailboxes import Mailboxes, NoMailServer
-from oxpushctl.messages.facade import MobileApiFacade
-from oxpushctl.model import DirectoryEntry, Outcome, PushUser
-from oxpushctl.storage import Storage, is_in_engine_memory, opened_storage
-from oxpushctl.stores import schema
-from oxpushctl.stores.memory import MemoryCredentialRows
-from oxpushctl.stores.sql import tables
-from oxpushctl.transports import apns_verdicts, fcm_verdicts
-from oxpushctl.transports.apns import ApnsTransport
-from oxpushctl.transports.fcm import FcmTransport
+from oxpushctl.model import DirectoryEntry, PushUser
+from oxpushctl.outgoing import make_routes
+from oxpushctl.storage import Storage
 from oxpushctl.web import login, notify, pns
 from oxpushctl.web.admin import admin_routes
 from oxpushctl.web.auth import Credentials
@@ -56,45 +43,6 @@ from oxpushctl.web.server import Server
 from oxpushctl.web.sessions import Sessions
 
 _log = log.get(__name__)
-
-
-def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """Return the fastest event loop at hand: uvloop's where it is installed, else asyncio's."""
-    try:
-        factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module("uvloop").new_event_loop
-    except ImportError:
-        return asyncio.new_event_loop
-    return factory
-
-
-def make_routes(configuration: Configuration) -> Routes:
-    """Make the transports of all usable clients, and the generators that write for them."""
-    settings, clients = configuration.settings, configuration.usable_clients
-    apns = [client for client in clients if isinstance(client, ApnsOptions)]
-    fcm = [client for client in clients if isinstance(client, FcmOptions)]
-    switches = {(client.client, transport_of(client)): SWITCHES[switch_of(client)] for client in clients}
-
-    def is_enabled(client: str, transport: str, topic: str) -> bool:
-        return settings.qualified(switches[client, transport], client, topic)
-
-    return Routes(
-        [
-            ApnsTransport.from_settings(settings, apns, configuration.etc),
-            FcmTransport.from_settings(settings, fcm, configuration.etc),
-        ],
-        [MobileApiFacade.from_settings(settings, configuration.facade_clients, SystemClock())],
-        is_enabled,
-    )
-
-
-def simulated(transport: str, status: int, reason: str) -> Outcome:
-    """Judge an answer that nobody gave: what would follow if the provider said this."""
-    if transport == FcmTransport.name:
-        details = [{"@type": "type.googleapis.com/google.firebase.fcm.v1.FcmError", "errorCode": reason}]
-        body = orjson.dumps({"error": {"code": status, "status": reason, "details": details if reason else []}})
-        return fcm_verdicts.judge(status, {}, body, time.time())
-    body = orjson.dumps({"reason": reason}) if reason else b""
-    return apns_verdicts.judge(status, {}, body, time.time())
 
 
 class Engine:
@@ -249,90 +197,3 @@ async def _close(routes: Routes) -> None:
     """Close what a reload has replaced; closed TLS contexts hang in cycles, too large to wait for their collection."""
     await routes.aclose()
     gc.collect()
-
-
-async def serve(
-    configuration: Configuration,
-    *,
-    read_again: Callable[[], Configuration],
-    announce: Callable[[str], None],
-    notify_socket: str | None = None,
-) -> None:
-    """Run the engine until a signal; ``read_again`` gives the configuration of a reload, or raises."""
-    state.made(configuration.state)
-    memory = MemoryCredentialRows() if is_in_engine_memory(configuration.settings) else None
-    async with opened_storage(configuration, memory=memory) as storage:
-        await storage.database.prepare()
-        await _refuse_users_of_the_middleware(configuration, storage)
-        for name in await storage.database.pending():
-            _log.warning("refused until oxpushctl database upgrade: what does not fit the present tables", lacking=name)
-        await _refuse_another_passphrase(storage)
-        engine = Engine(configuration, storage, memory)
-
-        async def reload() -> None:
-            engine.reload(await asyncio.to_thread(read_again))
-
-        daemon = Daemon(
-            dispatcher=engine.dispatcher,
-            outbox=engine.outbox,
-            server=engine.server,
-            reload=reload,
-            announce=lambda: announce(engine.ready_line()),
-            manager=ServiceManager(notify_socket),
-        )
-        _collect_seldom()
-        async with aclosing(engine):
-            await _with_background(daemon.run(), engine.housekeeping.run(), engine.successes.run())
-            await engine.successes.write()
-
-
-async def _refuse_users_of_the_middleware(configuration: Configuration, storage: Storage) -> None:
-    """Raise ``ConfigurationError`` when users are to be made where the middleware gives their ids."""
-    if not configuration.settings[USERS_AUTO_CREATE]:
-        return
-    if await storage.database.read(tables.is_of_middleware, of=schema.schema_version, empty=False):
-        raise ConfigurationError(
-            f"{USERS_AUTO_CREATE.key} is true, and the middleware made the tables of this database: the ids of users "
-            "are its own, so add them with oxpushctl users add or import"
-        )
-
-
-async def _refuse_another_passphrase(storage: Storage) -> None:
-    """Raise ``ConfigurationError`` when passwords are kept under a passphrase that is not the configured one.
-
-    Who keeps them may be away: then it is looked at when they are first needed.
-    """
-    if storage.credentials is not None:
-        try:
-            await storage.credentials.open()
-        except (NotReachable, TryLater) as error:
-            _log.warning("kept passwords cannot be reached", reason=str(error))
-
-
-async def _with_background(main: Coroutine[None, None, None], *others: Coroutine[None, None, None]) -> None:
-    """Run something to its end, and others that have none beside it."""
-    beside = [asyncio.create_task(_told_of_bugs(other)) for other in others]
-    try:
-        await main
-    finally:
-        for task in beside:
-            task.cancel()
-        await asyncio.wait(beside)
-
-
-async def _told_of_bugs(work: Coroutine[None, None, None]) -> None:
-    try:
-        await work
-    except Exception as error:  # noqa: BLE001  # a bug beside the straight path must not stop what runs well without it
-        _log.error("background work ended: bug", reason=f"{type(error).__name__}: {error}")
-
-
-def _collect_seldom() -> None:
-    """Let the garbage collector look at what start-up made never again, and at the rest less often.
-
-    Events and messages hold no cycles, so nearly all that it looks at is alive: at its defaults it took a sixth of the
-    CPU and the longest pauses under load.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 100)

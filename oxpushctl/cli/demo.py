@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 import click
 
-from oxpushctl import app, checks
+from oxpushctl import checks, serving
 from oxpushctl.cli.options import Invocation
 from oxpushctl.config import reading
 from oxpushctl.config.configuration import Configuration
@@ -74,13 +74,13 @@ class _Demo:
             )
             configuration = self._configuration()
             await _fill(configuration)
-            serving = asyncio.create_task(
-                app.serve(configuration, read_again=self._configuration, announce=self._ready.set_result)
+            engine = asyncio.create_task(
+                serving.serve(configuration, read_again=self._configuration, announce=self._ready.set_result)
             )
-            await asyncio.wait((serving, self._ready), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((engine, self._ready), return_when=asyncio.FIRST_COMPLETED)
             if self._ready.done():
                 await _show(sandbox, etc, _intake(self._ready.result()))
-            await serving
+            await engine
         finally:
             await sandbox.aclose()
 

@@ -24,7 +24,7 @@ def run(invocation: Invocation) -> None:
     """
     # A reload that is asked for while we start, as by logrotate, finds nothing to read again.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    from oxpushctl import app, checks  # noqa: PLC0415  # takes half a second, which the line above has to precede
+    from oxpushctl import checks, serving  # noqa: PLC0415  # takes half a second, which the line above has to precede
     from oxpushctl.cli.stored import refuse_errors  # noqa: PLC0415  # same
 
     invocation.start_logging()
@@ -38,9 +38,9 @@ def run(invocation: Invocation) -> None:
             raise ConfigurationError("; ".join(lines))
         return again
 
-    with asyncio.Runner(loop_factory=app.loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=serving.loop_factory()) as runner:
         runner.run(
-            app.serve(
+            serving.serve(
                 configuration,
                 read_again=read_again,
                 announce=click.echo,

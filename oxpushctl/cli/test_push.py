@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from oxpushctl import app, checks
+from oxpushctl import checks, outgoing
 from oxpushctl.cli.options import Invocation
 from oxpushctl.cli.output import say
 from oxpushctl.cli.parameters import client_option, context_option, report_format_option, user_option
@@ -151,7 +151,7 @@ class _Attempt:
         wish = self._wish
         async with opened_storage(self._configuration) as storage:
             user, subscriptions = await self._devices(storage)
-            routes = app.make_routes(self._configuration)
+            routes = outgoing.make_routes(self._configuration)
             trial = Trial(
                 routes=routes,
                 max_age_s=self._configuration.settings[PUSH_MAX_AGE],
@@ -187,7 +187,7 @@ class _Attempt:
         if wish.dry_run:
             return None
         if wish.simulate is not None:
-            return app.simulated(route.transport.name, *wish.simulate)
+            return outgoing.simulated(route.transport.name, *wish.simulate)
         if wish.validate_only and route.transport.name != "gcm":
             raise click.UsageError("--validate-only: only Google can check a message without delivering it")
         return await route.transport.send(message)

@@ -79,7 +79,6 @@ def subscribe(root: Path, users: int) -> None:
     script = f"""
 import asyncio, os
 from pathlib import Path
-from oxpushctl import app
 from oxpushctl.config import reading
 from oxpushctl.model import PushUser, Subscription
 from oxpushctl.storage import opened_storage

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from oxpushctl import app, checks
+from oxpushctl import checks, outgoing
 from oxpushctl.config.clients.options import ApnsOptions, ClientOptions, FcmOptions
 from oxpushctl.config.clients.packaged import read_packaged
 from oxpushctl.config.configuration import Configuration
@@ -67,7 +67,7 @@ async def test_with_a_package_two_switches_do(tmp_path: Path) -> None:
     """Nothing but the two `enabled` properties, and both of the client's apps are served."""
     _delivered(tmp_path / "packaged")
     configuration = folders.read(tmp_path, {**_PACKAGED, "pns.properties": _APN + _GCM})
-    routes = app.make_routes(checks.check_parts(configuration))
+    routes = outgoing.make_routes(checks.check_parts(configuration))
     found = [routes.find(CLIENT, transport, NEW_MAIL) for transport in ("apn", "gcm")]
     await routes.aclose()
     assert [type(route) for route in found] == [Route, Route]
