@@ -2,9 +2,11 @@
 #
 #   PYTHON        the interpreter that .venv is made with
 #   PYTEST_ARGS   what pytest is told besides, such as PYTEST_ARGS="tests/engine -x"
+#   WORKERS       how many processes share the tests, file by file
 
 PYTHON = python3
 PYTEST_ARGS =
+WORKERS = 2
 
 DEBIAN_TEST_PACKAGES = dovecot-core dovecot-imapd dovecot-lmtpd mariadb-server postgresql redis-server nghttp2-server \
 	chromium curl nodejs npm zsh fish groff openjdk-17-jdk-headless
@@ -31,7 +33,7 @@ demo: .venv/demo.stamp
 
 test: packages lint
 	@echo "Running the tests"
-	@.venv/bin/python -m pytest -q $(PYTEST_ARGS)
+	@.venv/bin/python -m pytest -q -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 lint: .venv/test.stamp
 	$(call quietly,Checking with ruff,.venv/bin/ruff check --quiet && .venv/bin/ruff format --check --quiet --diff)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import shutil
@@ -20,7 +21,14 @@ def install() -> None:
     """Install what the lock file names; skip the test where there is no Node or no registry."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("node and npm are not installed")
-    lock, installed = FOLDER / "package-lock.json", FOLDER / "node_modules/.package-lock.json"
+    lock = FOLDER / "package-lock.json"
+    with lock.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # test processes run side by side
+        _install(lock)
+
+
+def _install(lock: Path) -> None:
+    installed = FOLDER / "node_modules/.package-lock.json"
     if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
         return
     npm = subprocess.run(

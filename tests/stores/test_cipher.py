@@ -179,7 +179,11 @@ def test_kinds_of_damage(value: str, reason: str) -> None:
     assert not is_wellformed(value)
 
 
-@pytest.mark.parametrize("value", [value_8("another", "password"), value_7("secret", b"\xff"), VALUES_7["pÀßwÔrd;"][0]])
+@pytest.mark.parametrize(
+    "value",
+    [value_8("another", "password"), value_7("secret", b"\xff"), VALUES_7["pÀßwÔrd;"][0]],
+    ids=["8.x", "7.x, no text", "7.x"],
+)
 def test_another_passphrase(value: str) -> None:
     """What another passphrase encrypted is refused, never taken for a password."""
     assert is_wellformed(value)
@@ -190,7 +194,7 @@ def test_another_passphrase(value: str) -> None:
     assert refused.value.__context__ is None  # it would have what was decrypted in it
 
 
-@pytest.mark.parametrize("value", [value_8("secret", ""), value_7("secret", b"")])
+@pytest.mark.parametrize("value", [value_8("secret", ""), value_7("secret", b"")], ids=["8.x", "7.x"])
 def test_empty_password(value: str) -> None:
     """An encrypted empty password is refused: a log-in with it may be one as nobody."""
     with pytest.raises(Undecipherable, match="empty"):

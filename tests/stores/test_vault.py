@@ -190,7 +190,11 @@ async def test_rows_of_the_middleware(vault: Vault, rows: WatchedRows) -> None:
     assert await everything(rows) == before
 
 
-@pytest.mark.parametrize("value", ["hunter2", "", "correct horse", value_8("another", "password")])
+@pytest.mark.parametrize(
+    "value",
+    ["hunter2", "", "correct horse", value_8("another", "password")],
+    ids=["a word", "nothing", "two words", "of another passphrase"],
+)
 async def test_row_that_cannot_be_opened(vault: Vault, rows: WatchedRows, value: str) -> None:
     """A value that is no password of ours is never taken for one; a new password takes its place."""
     await vault.open()
