@@ -9,8 +9,10 @@
     ├── MissingFile            66   no such file or folder
     ├── UnknownEntry           67   no such user, token or registration
     ├── NotReachable           69   engine, database or server does not answer
+    │   └── Unsupported        69   the mail server does not offer what is needed
     ├── TryLater               75   what failed may work in a while
-    │   └── NotKept            75   an event could not be put into the outbox
+    │   ├── NotKept            75   an event could not be put into the outbox
+    │   └── OverLimit          75   one more would be more than a limit of ours allows
     ├── NotPermitted           77   the credentials given are refused
     └── ConfigurationError     78   nothing can start with this configuration
 
@@ -58,6 +60,10 @@ class NotReachable(OxpushctlError):
     exit_code = 69
 
 
+class Unsupported(NotReachable):
+    """The mail server does not offer what is needed: asking again changes nothing until it is changed itself."""
+
+
 class TryLater(OxpushctlError):
     """What failed may work in a while."""
 
@@ -66,6 +72,10 @@ class TryLater(OxpushctlError):
 
 class NotKept(TryLater):
     """An event could not be put into the outbox, so it must not be acknowledged as kept."""
+
+
+class OverLimit(TryLater):
+    """One more would be more than a limit of ours allows; there may be room in a while."""
 
 
 class NotPermitted(OxpushctlError):

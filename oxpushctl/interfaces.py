@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from oxpushctl.errors import OxpushctlError
 from oxpushctl.model import (
     Credential,
     CredentialState,
@@ -12,11 +13,13 @@ from oxpushctl.model import (
     Entry,
     KeptCredential,
     MailEvent,
+    Mark,
     Message,
     Notification,
     Origin,
     Outcome,
     PushUser,
+    RegisteredMailbox,
     Registration,
     Removed,
     Seals,
@@ -41,6 +44,112 @@ class EventSink(Protocol):
         """Return when the event is safe; raise ``NotKept`` when it could not be kept (it is tried all the same)."""
 
 
+class Watch(Protocol):
+    """Whom an implementation tells how its listeners fare."""
+
+    def proven(self, user: PushUser) -> None:
+        """Hear that a listener was just seen to work."""
+
+    def lost(self, user: PushUser, error: OxpushctlError) -> None:
+        """Hear that a listener hears nothing more, and why: it is started again in a while."""
+
+
+class Implementation(Protocol):
+    """One way to hear of new mail: ``dovecot``, ``imapidle`` or ``mailnotify``; it has all of its listeners.
+
+    What it hears it hands to the sink that it was made with.
+    """
+
+    @property
+    def name(self) -> str:
+        """What it is called in settings and lists."""
+
+    def is_on(self, *, is_permanent: bool) -> bool:
+        """Tell whether it is enabled, for permanent listeners or for those of a session."""
+
+    async def adopt(self, users: Sequence[PushUser]) -> frozenset[PushUser]:
+        """Return those of some users for whom it hears already, from an earlier run; they need no start."""
+
+    async def start(self, user: PushUser, *, is_permanent: bool) -> None:
+        """Begin to hear; return when it does, which a second start of the same user does at once.
+
+        Raise ``Unsupported`` where another implementation has to serve, ``NotPermitted`` or ``UnknownEntry`` when
+        nothing at hand opens the mailbox, ``OverLimit``, or another error for what may work in a while.
+        """
+
+    async def stop(self, user: PushUser) -> None:
+        """Hear nothing more, and take back what was registered elsewhere; raise when that cannot be done now.
+
+        Nothing happens for a user that it does not hear.
+        """
+
+    async def run(self, watch: Watch) -> None:
+        """Do what is to be done for all of them, until it is cancelled: then it hears nothing more.
+
+        What is registered elsewhere stays, so that the next run need not register it.
+        """
+
+
+class Watermarks(Protocol):
+    """Up to where each mailbox was heard, whoever heard it."""
+
+    async def mark(self, user: PushUser) -> Mark | None:
+        """Return a user's mark; ``None`` before the first sight of its mailbox. Raise when it cannot be read now."""
+
+    def advance(self, user: PushUser, uidvalidity: int, uidnext: int) -> None:
+        """Note that no mail below ``uidnext`` is to be pushed any more; another uidvalidity begins anew."""
+
+
+class MarkStore(Protocol):
+    """Keeps the marks of mailboxes."""
+
+    async def read(self, users: Sequence[PushUser]) -> Mapping[PushUser, Mark]:
+        """Return the marks of those of some users that have one."""
+
+    async def write(self, marks: Mapping[PushUser, Mark]) -> None:
+        """Put marks in the place of older ones: within a uidvalidity none ever goes back."""
+
+
+class RegisteredMailboxes(Protocol):
+    """Remembers which mailboxes are registered at Dovecot, so that a restart need not ask."""
+
+    async def read(self, users: Sequence[PushUser]) -> Mapping[PushUser, RegisteredMailbox]:
+        """Return what is remembered of those of some users that are registered."""
+
+    async def page(self, after: PushUser | None, most: int) -> Sequence[RegisteredMailbox]:
+        """Return rows behind a user in the order of context and user, at most that many."""
+
+    async def put(self, rows: Sequence[RegisteredMailbox]) -> None:
+        """Remember mailboxes."""
+
+    async def remove(self, users: Sequence[PushUser]) -> None:
+        """Forget mailboxes."""
+
+
+class LiveSessions(Protocol):
+    """Who is logged in, for listeners that are bound to a session or need its password."""
+
+    def credentials(self, user: PushUser) -> Sequence[Credential]:
+        """Return the passwords of a user's sessions, the newest first, each once."""
+
+
+class ImplicitSubscriptions(Protocol):
+    """Devices that need no row in a table: web sockets that are open now."""
+
+    def matching(self, users: Sequence[PushUser], topic: str) -> Mapping[PushUser, Sequence[Subscription]]:
+        """Return the subscriptions of those of some users that have one to a topic."""
+
+    def standing(self, ids: Collection[bytes]) -> frozenset[bytes]:
+        """Return those of some ids that are still there."""
+
+
+class SocketDelivery(Protocol):
+    """The web sockets that are open at this node."""
+
+    async def send(self, token: str, payload: bytes) -> int:
+        """Hand a message to the sockets of a token; return how many it went to."""
+
+
 class MessageGenerator(Protocol):
     """Writes what a device reads."""
 
@@ -56,7 +165,7 @@ class Transport(Protocol):
 
     @property
     def name(self) -> str:
-        """The transport id that subscriptions carry: ``apn`` or ``gcm``."""
+        """The transport id that subscriptions carry: ``apn``, ``gcm`` or ``websocket``."""
 
     @property
     def max_payload(self) -> int:
@@ -119,6 +228,9 @@ class RegistrationStore(Protocol):
 
     async def registered(self, users: Sequence[PushUser]) -> frozenset[PushUser]:
         """Return those of some users that have a registration."""
+
+    async def page(self, after: Registration | None, most: int) -> Sequence[Registration]:
+        """Return registrations behind one in the order of context, user and client, at most that many."""
 
 
 class CredentialStore(Protocol):

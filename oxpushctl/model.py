@@ -149,6 +149,7 @@ class Outcome:
     ``retry_after_s`` is what the provider asked for, ``gone_since_ms`` since when it knows the token is dead (epoch
     milliseconds). ``is_doubtful``: a TOKEN_GONE that a wrong configuration would produce just as well.
     ``are_credentials_refused``: the provider does not accept our certificate, key or service account.
+    ``is_expected``: a REJECTED that happens every day, of which nobody need hear.
     """
 
     verdict: Verdict
@@ -161,6 +162,7 @@ class Outcome:
     provider_id: str = ""
     is_doubtful: bool = False
     are_credentials_refused: bool = False
+    is_expected: bool = False
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -216,6 +218,92 @@ class Seals:
 
     current: str | None = None
     following: str | None = None
+
+
+class Health(enum.Enum):
+    """How a listener fares; it runs while it is ``OK`` or ``RECONNECTING``.
+
+    ``AUTH_FAILED``: nothing at hand opens the mailbox. ``OVER_LIMIT``: no more listeners may run at that mail server.
+    ``UNSUPPORTED``: no implementation that is enabled can serve this mailbox. ``FAILED``: it has never run, and is
+    tried again.
+    """
+
+    STARTING = "starting"
+    OK = "ok"
+    RECONNECTING = "reconnecting"
+    FAILED = "failed"
+    AUTH_FAILED = "auth-failed"
+    OVER_LIMIT = "over-limit"
+    UNSUPPORTED = "unsupported"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether new mail is heard, now or again in a moment."""
+        return self in (Health.OK, Health.RECONNECTING)
+
+
+@dataclass(frozen=True, slots=True)
+class PushListener:
+    """One listener as it is seen from outside; times in epoch seconds.
+
+    ``implementation`` is empty while none was found to serve, ``since`` when it came into this health, ``proven_at``
+    when it was last seen to work, ``reason`` why it does not.
+    """
+
+    user: PushUser
+    is_permanent: bool
+    node: str
+    implementation: str
+    health: Health
+    since: float
+    last_event: float | None = None
+    proven_at: float | None = None
+    reason: str = ""
+
+
+# Uids that a mark remembers: more than are ever on their way to one mailbox at the same time.
+MOST_RECENT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Up to where a user's mailbox was heard: all below ``uidnext``; ``recent`` are uids that were heard last.
+
+    The last of these comes last. One at or above ``uidnext`` was heard before others below it: those may have been
+    missed.
+    """
+
+    uidvalidity: int
+    uidnext: int
+    recent: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FoundMail:
+    """A mail that was found in a mailbox; ``sender`` and ``subject`` are raw header values, ``None`` if absent.
+
+    ``received_at`` in epoch seconds (INTERNALDATE).
+    """
+
+    uid: int
+    received_at: float
+    is_seen: bool
+    sender: str | None = None
+    subject: str | None = None
+    snippet: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredMailbox:
+    """A mailbox that is registered at Dovecot: ``name`` opens it, ``about`` is the SHA-256 of the value, hexadecimal.
+
+    ``verified_ms``: when the value was last seen to stand, epoch milliseconds.
+    """
+
+    user: PushUser
+    name: str
+    about: str
+    verified_ms: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Devices with what belongs to them elsewhere: the mail password that subscribing had kept goes with the last of them.
 
 Subscriptions and registrations change in one transaction; the password may be in another store. So it goes afterwards,
-and what could not be removed then is found by going through the passwords that are kept.
+and what could not be removed then is found by going through the passwords that are kept. It stays as long as the
+mailbox is registered at Dovecot: that is taken back with it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 
 from oxpushctl import log
 from oxpushctl.errors import OxpushctlError, Undecipherable
-from oxpushctl.interfaces import CredentialStore, RegistrationStore
+from oxpushctl.interfaces import CredentialStore, RegisteredMailboxes, RegistrationStore
 from oxpushctl.model import Origin, PushUser, Registration, Subscription
 from oxpushctl.stores.sql.subscriptions import SqlSubscriptionStore
 
@@ -28,7 +29,8 @@ async def _nobody() -> AsyncIterator[PushUser]:
 class Devices:
     """A ``SubscriptionStore``; ``credentials`` is ``None`` where no password is kept.
 
-    ``kept_users`` goes through the users whose kept password came by subscribing.
+    ``kept_users`` goes through the users whose kept password came by subscribing; ``mailboxes`` are those that are
+    registered at Dovecot.
     """
 
     def __init__(
@@ -37,11 +39,15 @@ class Devices:
         registrations: RegistrationStore,
         credentials: CredentialStore | None = None,
         kept_users: Callable[[], AsyncIterator[PushUser]] = _nobody,
+        mailboxes: RegisteredMailboxes | None = None,
     ) -> None:
+        self.changed: Callable[[Collection[PushUser]], None] = _ignore
+        """Called with users whose registrations may have changed here."""
         self._subscriptions = subscriptions
         self._registrations = registrations
         self._credentials = credentials
         self._kept_users = kept_users
+        self._mailboxes = mailboxes
 
     async def matching(self, users: Sequence[PushUser], topic: str) -> Mapping[PushUser, Sequence[Subscription]]:
         """Return the live subscriptions of every user asked for, each with the one topic that matched."""
@@ -51,6 +57,8 @@ class Devices:
         """Store a wish as the subscriptions do; a token's former user may lose its kept password."""
         change = await self._subscriptions.subscribe(subscription)
         await self._settle(change.unregistered)
+        if change.is_registered:
+            self.changed({subscription.user})
         return change.is_registered
 
     async def unsubscribe(self, user: PushUser, client: str | None, token: str | None) -> Sequence[Subscription]:
@@ -92,6 +100,10 @@ class Devices:
         """Return subscriptions, expired ones too, ordered by context, user, client, transport and token."""
         return await self._subscriptions.listing(user, client, context=context)
 
+    async def forget(self, user: PushUser) -> None:
+        """Forget what subscribing stored for a user without a registration, now that nothing else needs it."""
+        await self._forget([user])
+
     async def forget_unregistered(self) -> None:
         """Forget the passwords that subscribing had kept for users without a registration."""
         count = 0
@@ -107,10 +119,13 @@ class Devices:
 
     async def _settle(self, unregistered: Sequence[Registration]) -> None:
         """Forget what was kept for users who have just lost a registration, or leave it to the next sweep."""
+        users = {each.user for each in unregistered}
         try:
-            await self._forget({each.user for each in unregistered})
+            await self._forget(users)
         except OxpushctlError as error:
             _log.warning("password of an unregistered user could not be removed yet", reason=str(error))
+        if users:
+            self.changed(users)
 
     async def _forget(self, users: Collection[PushUser]) -> int:
         """Forget what subscribing stored for those of some users who have no registration left.
@@ -121,7 +136,8 @@ class Devices:
         if self._credentials is None or not users:
             return 0
         registered = await self._registrations.registered(list(users))
-        gone = [user for user in sorted(users) if user not in registered]
+        at_dovecot = await self._mailboxes.read(list(users)) if self._mailboxes is not None else {}
+        gone = [user for user in sorted(users) if user not in registered and user not in at_dovecot]
         return sum([await self._forget_one(self._credentials, user) for user in gone])
 
     async def _forget_one(self, credentials: CredentialStore, user: PushUser) -> bool:
@@ -140,6 +156,10 @@ class Devices:
         if not await _has_password(credentials, user):
             await credentials.put(kept, Origin.SUBSCRIBING)
         return False
+
+
+def _ignore(_: Collection[PushUser]) -> None:
+    """Nobody listens on behalf of anybody here."""
 
 
 async def _has_password(credentials: CredentialStore, user: PushUser) -> bool:

@@ -12,7 +12,8 @@
     oxpush_user ──(cid, user)──< oxpush_user_name              login at position 0, then the aliases
                 ──(cid)── oxpush_last_user                     the highest user id that was ever given
     oxpush_removed_user ──(cid, user)                          whose an id was: nobody else gets it
-    oxpush_mark ──(cid, user)                                  up to where a mailbox was heard: listeners write it
+    oxpush_mark ──(cid, user)                                  up to where a mailbox was heard
+    oxpush_dovecot ──(cid, user)                               a mailbox that is registered at Dovecot
     oxpush_found                                               tables that were there before ours: the middleware's
     oxpush_schema                                              one row: the version of our own tables
 
@@ -43,7 +44,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
-VERSION = 2
+VERSION = 3
 
 # The middleware's own lock row (a registration in progress) stands among the subscriptions under this token.
 LOCK_TOKEN = "lock.registration"
@@ -210,6 +211,17 @@ mark = _table(
     Column("uidnext", _bigint(20), nullable=False),
     Column("recent", _LONG_TEXT, nullable=False),
     Column("changed", _bigint(20), nullable=False),
+    PrimaryKeyConstraint("cid", "user"),
+)
+
+# ``about`` is the SHA-256 of the registered value, ``verified`` when that was last seen to stand.
+dovecot = _table(
+    "oxpush_dovecot",
+    Column("cid", _NUMBER, nullable=False),
+    Column("user", _NUMBER, nullable=False),
+    Column("name", _unicode(320, "utf8mb4_bin"), nullable=False),
+    Column("about", _latin1(64), nullable=False),
+    Column("verified", _bigint(20), nullable=False),
     PrimaryKeyConstraint("cid", "user"),
 )
 

@@ -45,7 +45,7 @@ class _Opened:
 class Vault:
     """A ``CredentialStore`` over rows of any technology, which it leaves open.
 
-    All but ``remove``, ``kept`` and ``count`` raise ``ConfigurationError`` where the passwords are kept under another
+    What encrypts or decrypts, and ``mark``, raises ``ConfigurationError`` where the passwords are kept under another
     passphrase.
     """
 
@@ -110,6 +110,10 @@ class Vault:
         kept = await self._rows.get(user)
         return None if kept is None else await self.decrypted(kept)
 
+    async def row(self, user: PushUser) -> KeptCredential | None:
+        """Return what is kept for a user as it is kept, with what it is worth."""
+        return await self._rows.get(user)
+
     async def remove(self, user: PushUser, origin: Origin | None = None) -> bool:
         """Forget a user's password, of one origin only if one is given; tell whether it was there."""
         return await self._rows.remove(user, origin)
@@ -120,6 +124,19 @@ class Vault:
             for kept in page:
                 yield kept
             after = page[-1].user
+
+    async def kept_of(self, users: Iterable[PushUser]) -> Mapping[PushUser, KeptCredential]:
+        """Return what some users have, encrypted: where they come in order, most of it is one page."""
+        wanted = sorted(users)
+        if not wanted:
+            return {}
+        page = await self._rows.page(PushUser(wanted[0].context, wanted[0].user - 1), len(wanted))
+        found = {kept.user: kept for kept in page}
+        if len(page) == len(wanted):
+            for user in wanted:
+                if user > page[-1].user and (kept := await self._rows.get(user)) is not None:
+                    found[user] = kept
+        return {user: found[user] for user in wanted if user in found}
 
     async def decrypted(self, kept: KeptCredential) -> Credential:
         """Return the password of a row; raise ``Undecipherable``."""
@@ -141,7 +158,7 @@ class Vault:
         opened = await self._sealed()
         refusals = list(await asyncio.gather(*(self._refusal(opened, row) for row in rows)))
         sound = {row.user: row for row, refusal in zip(rows, refusals, strict=True) if refusal is None}
-        before = await self._kept_of(sound)
+        before = await self.kept_of(sound)
         refused = await self._put_sound([row for row in sound.values() if not _is_kept(row, before.get(row.user))])
         return [
             refusal or (refused.get(row.user) if sound.get(row.user) is row else None)
@@ -234,19 +251,6 @@ class Vault:
         except BadData as refusal:
             return refusal
         return None
-
-    async def _kept_of(self, users: Iterable[PushUser]) -> Mapping[PushUser, KeptCredential]:
-        """Return what some users have: those of an import come in order, so that most of it is one page."""
-        wanted = sorted(users)
-        if not wanted:
-            return {}
-        page = await self._rows.page(PushUser(wanted[0].context, wanted[0].user - 1), len(wanted))
-        found = {kept.user: kept for kept in page}
-        if len(page) == len(wanted):
-            for user in wanted:
-                if user > page[-1].user and (kept := await self._rows.get(user)) is not None:
-                    found[user] = kept
-        return found
 
     async def _put_sound(self, rows: Sequence[KeptCredential]) -> Mapping[PushUser, BadData]:
         """Write rows, and one by one where the technology does not take all; return why it did not."""

@@ -46,9 +46,16 @@ def postgresql() -> Iterator[PostgreSql]:
 
 
 @pytest.fixture(scope="session")
-def redis() -> Iterator[Redis]:
+def redis_server() -> Iterator[Redis]:
     with Redis() as server:
         yield server
+
+
+@pytest.fixture
+def redis(redis_server: Redis) -> Redis:
+    """A Redis that knows nothing."""
+    redis_server.execute("FLUSHALL")
+    return redis_server
 
 
 @pytest.fixture(params=KINDS)

@@ -159,7 +159,6 @@ async def test_nobody_answers(connect: Open) -> None:
 
 async def test_frozen_server(redis: Redis, connect: Open) -> None:
     """A server that accepts and then says nothing is given up, and works again once it speaks."""
-    redis.execute("FLUSHALL")
     rows = connect(redis.url, timeout_s=0.5)
     assert await rows.seals() == Seals()
 
@@ -251,7 +250,6 @@ async def test_server_that_cannot_now(
     redis: Redis, connect: Open, before: tuple[str, ...], after: tuple[str, ...]
 ) -> None:
     """A replica that is to become a master, or a full memory, is worth another try; nothing is half written."""
-    redis.execute("FLUSHALL")
     rows = connect(redis.url)
     redis.execute(*before)
     try:
@@ -295,7 +293,6 @@ def _run_until_killed(server: Redis) -> None:
 
 async def test_keys_of_another_program(redis: Redis, connect: Open) -> None:
     """Where our names are taken, nothing is touched."""
-    redis.execute("FLUSHALL")
     rows = connect(redis.url)
     redis.execute("SET", "{oxpushctl:credentials}:rows", "mine")
     assert type(await failure(rows)) is ConfigurationError

@@ -176,3 +176,22 @@ async def test_contexts_by_many_at_once(
     assert (sum(added), noted) == (30, [1])
     assert await registrations.listing() == [Registration(BOB, "other")]
     assert _contexts(sql) == [1]
+
+
+async def test_walk(registrations: SqlRegistrationStore, database: Database) -> None:
+    """Page by page the same is found as at once, in the same order, wherever a page ends."""
+    for user in (ALICE, BOB, CAROL):
+        for client in ("B", "a", "é", "z"):
+            await registrations.add(Registration(user, client))
+    everything = await registrations.listing()
+    walking = SqlRegistrationStore(database, page_rows=3)
+
+    async def walked(context: int | None = None, user: int | None = None, client: str | None = None) -> object:
+        return [each async for each in walking.walk(context, user, client)]
+
+    assert await walked() == everything
+    assert await walked(context=1) == [each for each in everything if each.user.context == 1]
+    assert await walked(user=3) == [each for each in everything if each.user.user == 3]
+    assert await walked(client="a") == [each for each in everything if each.client == "a"]
+    assert await walked(2, 3, "z") == [Registration(CAROL, "z")]
+    assert await walked(3) == []

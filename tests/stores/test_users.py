@@ -30,6 +30,18 @@ async def test_listing(directory: SqlUserDirectory) -> None:
     assert await directory.listing() == [ALICE, BOB, other]
 
 
+async def test_pages(directory: SqlUserDirectory) -> None:
+    """Page behind page all entries come once, with all their names, however few are in one."""
+    entries = [ALICE, BOB, DirectoryEntry(PushUser(2, 1), "carol"), DirectoryEntry(PushUser(3, 1), "dan", "", ("d",))]
+    assert await directory.page(None, 2) == ()
+    await directory.add_all(entries)
+    found: list[DirectoryEntry] = []
+    while page := await directory.page(found[-1].user if found else None, 2):
+        assert len(page) == 2
+        found += page
+    assert found == entries
+
+
 @pytest.mark.parametrize(
     ("name", "user"),
     [
@@ -50,6 +62,19 @@ async def test_resolve(directory: SqlUserDirectory, name: str, user: PushUser | 
     await directory.add_all([ALICE, BOB])
 
     assert await directory.resolve(name) == user
+
+
+async def test_entries(directory: SqlUserDirectory) -> None:
+    """Those of some users that are known are told at once, more than a statement takes; impossible ones are nobody."""
+    everybody = [
+        DirectoryEntry(PushUser(1, number), f"login{number}", "", (f"alias{number}",)) for number in range(1, 601)
+    ]
+    before = await directory.entries([PushUser(1, 1)])
+    await directory.add_all(everybody)
+    asked = [*(entry.user for entry in everybody[50:]), PushUser(9, 9), PushUser(0, 1), PushUser(1, 2**40)]
+
+    assert (before, await directory.entries([])) == ({}, {})
+    assert await directory.entries(asked) == {entry.user: entry for entry in everybody[50:]}
 
 
 async def test_resolve_all(directory: SqlUserDirectory) -> None:

@@ -358,6 +358,21 @@ async def test_seals_that_keep_changing(open_vault: OpenVault) -> None:
     await vault.aclose()
 
 
+async def test_kept_of_some(vault: Vault, rows: WatchedRows) -> None:
+    """What some users have is told of them alone, wherever they are among the others."""
+    users = [PushUser(context, user) for context in (1, 2) for user in (1, 2, 3)]
+    for user in users:
+        await vault.put(Credential(user, f"login{user}", "secret"), Origin.COMMAND)
+    some = [users[4], users[0], PushUser(1, 9), users[5]]
+
+    found = await vault.kept_of(some)
+
+    assert {user: kept.login for user, kept in found.items()} == {
+        user: f"login{user}" for user in (users[0], users[4], users[5])
+    }
+    assert await vault.kept_of([]) == {}
+
+
 async def test_walk(vault: Vault, rows: WatchedRows) -> None:
     """Everything is walked over in order, however much it is, from behind a user and in one context."""
     await vault.open()

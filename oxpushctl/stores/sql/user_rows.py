@@ -10,7 +10,7 @@ from functools import cache
 from itertools import groupby, islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, insert, select, union_all
+from sqlalchemy import Connection, Row, Select, Table, and_, bindparam, delete, insert, or_, select, union_all
 
 from oxpushctl.model import DirectoryEntry, PushUser
 from oxpushctl.stores import schema
@@ -36,6 +36,16 @@ def names(entry: DirectoryEntry) -> Mapping[str, str]:
 def every(connection: Connection) -> Sequence[DirectoryEntry]:
     """Return all entries ordered by context and user."""
     return _entries(connection.execute(_rows().select_from(schema.user.join(schema.user_name))))
+
+
+def page(connection: Connection, after: PushUser | None, most: int) -> Sequence[DirectoryEntry]:
+    """Return entries behind a user in the order of context and user, at most that many."""
+    users = select(_user.cid, _user.user, _user.mail).order_by(_user.cid, _user.user).limit(most)
+    if after is not None:  # not one comparison of pairs: MariaDB would walk there through all that is before
+        users = users.where(or_(_user.cid > after.context, and_(_user.cid == after.context, _user.user > after.user)))
+    its = users.subquery("its").c
+    rows = select(its.cid, its.user, its.mail, _name.name).order_by(its.cid, its.user, _name.position)
+    return _entries(connection.execute(rows.where(_name.cid == its.cid, _name.user == its.user)))
 
 
 def of_user(connection: Connection, user: PushUser) -> DirectoryEntry | None:

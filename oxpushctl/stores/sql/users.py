@@ -109,12 +109,27 @@ class SqlUserDirectory:
         """Return all entries ordered by context and user."""
         return await self._database.read(user_rows.every, of=schema.user_name, empty=())
 
+    async def page(self, after: PushUser | None, most: int) -> Sequence[DirectoryEntry]:
+        """Return entries behind a user in the order of context and user, at most that many."""
+        return await self._database.read(
+            lambda connection: user_rows.page(connection, after, most), of=schema.user_name, empty=()
+        )
+
     async def entry(self, user: PushUser) -> DirectoryEntry | None:
         """Return what is known of a user."""
         if not is_possible(user):
             return None
         return await self._database.read(
             lambda connection: user_rows.of_user(connection, user), of=schema.user_name, empty=None
+        )
+
+    async def entries(self, users: Iterable[PushUser]) -> Mapping[PushUser, DirectoryEntry]:
+        """Return what is known of those of some users that are known, in few queries."""
+        asked = {user for user in users if is_possible(user)}
+        if not asked:
+            return {}
+        return await self._database.read(
+            lambda connection: user_rows.of_users(connection, asked), of=schema.user_name, empty={}
         )
 
     async def resolve(self, name: str) -> PushUser | None:
