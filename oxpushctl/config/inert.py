@@ -15,7 +15,6 @@ _ARGON = "com.openexchange.crypto.argon."
 
 _MALPOLL_FILE = "malpoll.properties"
 _PUSH_MS_FILE = "push-ms.properties"
-_WEBSOCKETS_FILE = "websockets.properties"
 _CRYPTO_FILE = "crypto.properties"
 
 
@@ -175,15 +174,6 @@ ROWS: tuple[Property[object], ...] = (
         is_reloadable=True,
     ),
     _row(
-        _PNS + "transport.websocket.enabled",
-        BOOLEAN,
-        True,
-        PNS_FILE,
-        "Whether pushes go to App Suite's user interface over web sockets, which this version does not serve.",
-        is_cascaded=True,
-        qualifiers=("client", "topic"),
-    ),
-    _row(
         _PNS + "transport.wns.enabled",
         BOOLEAN,
         False,
@@ -201,14 +191,6 @@ ROWS: tuple[Property[object], ...] = (
         since="8.18",
         is_cascaded=True,
         qualifiers=("client", "topic"),
-    ),
-    _row(
-        "com.openexchange.websockets.enabled",
-        BOOLEAN,
-        True,
-        _WEBSOCKETS_FILE,
-        "Whether the middleware accepts web sockets, which this version does not serve.",
-        is_cascaded=True,
     ),
     _row(
         _ARGON + "memory",

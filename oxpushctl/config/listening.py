@@ -27,7 +27,7 @@ ALLOW_PERMANENT_PUSH = Property(
     True,
     PUSH_FILE,
     "Whether this node runs permanent listeners, those that need no session.",
-    effect=Effect.JUDGED,
+    is_reloadable=True,
 )
 CREDSTORAGE_RDB = Property(
     "com.openexchange.push.credstorage.rdb",
@@ -43,9 +43,9 @@ DOVECOT_ENABLED = Property(
     BOOLEAN,
     True,
     DOVECOT_FILE,
-    "Whether Dovecot tells of new mail, over HTTP. Of the implementations that are enabled Dovecot comes first.",
+    "Whether mailboxes are registered at Dovecot, which then tells of new mail over HTTP. Of the implementations that "
+    "are enabled Dovecot comes first.",
     since="7.10.4",
-    effect=Effect.KEEPING,
     is_reloadable=True,
     is_cascaded=True,
 )
@@ -54,18 +54,18 @@ PREFER_DOVEADM = Property(
     BOOLEAN,
     False,
     DOVECOT_FILE,
-    "Whether users are registered at Dovecot over doveadm's HTTP API rather than over IMAP.",
+    "Whether users are registered at Dovecot over doveadm's HTTP API rather than over IMAP. Where doveadm may be used "
+    "it registers those as well that no password opens.",
     since="7.10.4",
-    effect=Effect.KEEPING,
 )
 DOVEADM_ENABLED = Property(
     "com.openexchange.dovecot.doveadm.enabled",
     BOOLEAN,
     False,
     DOVEADM_FILE,
-    "Whether doveadm's HTTP API may be used. It needs no user's password.",
+    "Whether doveadm's HTTP API may be used. It needs no user's password: it registers users at Dovecot, and looks "
+    "into many mailboxes at a time after an outage.",
     since="7.10.4",
-    effect=Effect.KEEPING,
 )
 DOVEADM_SECRET: Property[str | None] = Property(
     "com.openexchange.dovecot.doveadm.apiSecret",
@@ -74,7 +74,6 @@ DOVEADM_SECRET: Property[str | None] = Property(
     DOVEADM_FILE,
     "The doveadm_api_key of the Dovecot servers.",
     since="7.10.4",
-    effect=Effect.KEEPING,
     is_secret=True,
 )
 DOVEADM_ENDPOINTS: Property[tuple[str, ...]] = Property(
@@ -84,7 +83,6 @@ DOVEADM_ENDPOINTS: Property[tuple[str, ...]] = Property(
     DOVEADM_FILE,
     "Where doveadm's HTTP API is, whole addresses, comma-separated.",
     since="7.10.4",
-    effect=Effect.KEEPING,
     aliases=("com.openexchange.dovecot.doveadm.endpoints.default",),
     overriding_alias="com.openexchange.dovecot.doveadm.endpoints.default",
     example="http://mail.example.com:8080/doveadm/v1",
@@ -112,27 +110,24 @@ DOVEADM_READ_TIMEOUT = Property(
     MILLISECONDS,
     10000,
     DOVEADM_FILE,
-    "How long an answer of doveadm is waited for.",
+    "How long an answer of doveadm is waited for; 0 is the default here.",
     since="7.10.4",
-    effect=Effect.JUDGED,
 )
 DOVEADM_CONNECT_TIMEOUT = Property(
     "com.openexchange.dovecot.doveadm.endpoints.connectTimeout",
     MILLISECONDS,
     3000,
     DOVEADM_FILE,
-    "How long a connection to doveadm is waited for.",
+    "How long a connection to doveadm is waited for; 0 is the default here.",
     since="7.10.4",
-    effect=Effect.JUDGED,
 )
 DOVEADM_CHECK_INTERVAL = Property(
     "com.openexchange.dovecot.doveadm.endpoints.checkInterval",
     MILLISECONDS,
     60000,
     DOVEADM_FILE,
-    "How often an end-point that failed is looked at.",
+    "How long an end-point that failed is not asked again, where there is another.",
     since="7.10.4",
-    effect=Effect.JUDGED,
 )
 DOVEADM_PROXY_DELIMITER: Property[str | None] = Property(
     "com.openexchange.dovecot.doveadm.proxyDelimiter",
@@ -141,7 +136,6 @@ DOVEADM_PROXY_DELIMITER: Property[str | None] = Property(
     DOVEADM_FILE,
     "Where a login is cut off before it is named to doveadm.",
     since="7.10.4",
-    effect=Effect.JUDGED,
     is_reloadable=True,
     is_cascaded=True,
 )
@@ -151,9 +145,8 @@ IDLE_ENABLED = Property(
     BOOLEAN,
     False,
     IDLE_FILE,
-    "Whether IMAP IDLE sessions tell of new mail, one a user. Second choice, after Dovecot.",
+    "Whether IMAP IDLE sessions tell of new mail, one a user. Second choice, for those whom Dovecot does not serve.",
     since="7.10.4",
-    effect=Effect.JUDGED,
     is_reloadable=True,
     is_cascaded=True,
 )
@@ -162,8 +155,7 @@ IDLE_PERMANENT = Property(
     BOOLEAN,
     False,
     IDLE_FILE,
-    "Whether IDLE sessions run for users without a session, too.",
-    effect=Effect.JUDGED,
+    "Whether IDLE sessions run for users without a session, too; else only while a user has a web socket open.",
     is_reloadable=True,
 )
 IDLE_FOLDER = Property(
@@ -172,15 +164,14 @@ IDLE_FOLDER = Property(
     "INBOX",
     IDLE_FILE,
     "The folder that is watched.",
-    effect=Effect.JUDGED,
 )
 IDLE_ACCOUNT = Property(
     "com.openexchange.push.imapidle.accountId",
     NATURAL,
     0,
     IDLE_FILE,
-    "The mail account that is watched; 0 is the primary one.",
-    effect=Effect.JUDGED,
+    "The mail account that is watched; here it is the primary one, 0, whatever is set.",
+    is_reloadable=True,
 )
 IDLE_DELAY = Property(
     "com.openexchange.push.imapidle.delay",
@@ -188,7 +179,7 @@ IDLE_DELAY = Property(
     5000,
     IDLE_FILE,
     "The least time between two log-ins of a session; the middleware pauses so long after each push.",
-    effect=Effect.JUDGED,
+    is_reloadable=True,
 )
 IDLE_PUSH_MODE = Property(
     "com.openexchange.push.imapidle.pushMode",
@@ -196,7 +187,7 @@ IDLE_PUSH_MODE = Property(
     "always",
     IDLE_FILE,
     "What is worth a push to the middleware: new mail, or every change. Here only new mail is.",
-    effect=Effect.JUDGED,
+    is_reloadable=True,
 )
 
 NOTIFY_ENABLED = Property(
@@ -204,9 +195,9 @@ NOTIFY_ENABLED = Property(
     BOOLEAN,
     False,
     NOTIFY_FILE,
-    "Whether datagrams of Cyrus' notifyd tell of new mail. Third choice, after Dovecot and IMAP IDLE.",
+    "Whether datagrams of Cyrus' notifyd tell of new mail, as far as oxpushctl.mailnotify.sources believes them. Third "
+    "choice, after Dovecot and IMAP IDLE.",
     since="7.10.4",
-    effect=Effect.JUDGED,
     is_reloadable=True,
     is_cascaded=True,
 )
@@ -216,7 +207,6 @@ NOTIFY_HOST = Property(
     "localhost",
     NOTIFY_FILE,
     "The address, or multicast group, at which datagrams arrive.",
-    effect=Effect.JUDGED,
 )
 NOTIFY_PORT = Property(
     "com.openexchange.push.mail.notify.udp_listen_port",
@@ -224,23 +214,20 @@ NOTIFY_PORT = Property(
     23420,
     NOTIFY_FILE,
     "The UDP port at which datagrams arrive.",
-    effect=Effect.JUDGED,
 )
 NOTIFY_MULTICAST = Property(
     "com.openexchange.push.mail.notify.udp_listen_multicast",
     BOOLEAN,
     False,
     NOTIFY_FILE,
-    "Whether udp_listen_host is a multicast group to join.",
-    effect=Effect.JUDGED,
+    "Whether udp_listen_host is a multicast group to join, on every network interface.",
 )
 NOTIFY_DELIMITER: Property[str | None] = Property(
     "com.openexchange.push.mail.notify.imap_login_delimiter",
     TEXT,
     None,
     NOTIFY_FILE,
-    "Where a received user name is cut off.",
-    effect=Effect.JUDGED,
+    "Where a received user name is cut off: a character or more, as in login*folder.",
 )
 NOTIFY_OX_LOGIN = Property(
     "com.openexchange.push.mail.notify.use_ox_login",
@@ -248,7 +235,6 @@ NOTIFY_OX_LOGIN = Property(
     False,
     NOTIFY_FILE,
     "Whether users are also known by their login.",
-    effect=Effect.JUDGED,
 )
 NOTIFY_FULL_ADDRESS = Property(
     "com.openexchange.push.mail.notify.use_full_email_address",
@@ -256,7 +242,6 @@ NOTIFY_FULL_ADDRESS = Property(
     False,
     NOTIFY_FILE,
     "Whether users are known by whole addresses rather than the part before the @.",
-    effect=Effect.JUDGED,
 )
 NOTIFY_DELAY = Property(
     "com.openexchange.push.mail.notify.delay_millis",
@@ -264,5 +249,4 @@ NOTIFY_DELAY = Property(
     5000,
     NOTIFY_FILE,
     "How long datagrams for one user are collected before they become one push.",
-    effect=Effect.JUDGED,
 )

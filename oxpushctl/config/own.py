@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 from oxpushctl.config.property import (
     ADDRESSES,
     BOOLEAN,
@@ -12,11 +14,13 @@ from oxpushctl.config.property import (
     DURATION,
     ENDPOINT,
     NATURAL,
+    NETWORKS,
     PATH,
     PROXY_URL,
     REDIS_URL,
     TEXT,
     URL,
+    Network,
     Property,
     choice,
 )
@@ -35,7 +39,8 @@ PUBLIC_LISTEN: Property[tuple[str, ...] | None] = Property(
     ADDRESSES,
     None,
     OWN_FILE,
-    "What mail apps reach: log-in, log-out, and how a device subscribes. Unset: nothing is served to them.",
+    "What mail apps and browsers reach: log-in, log-out, how a device subscribes, and App Suite's web socket. Unset: "
+    "nothing is served to them.",
     example="0.0.0.0:8443",
 )
 SESSION_IDLE: Property[float] = Property(
@@ -120,7 +125,50 @@ LOGIN_RATE = Property(
     NATURAL,
     50,
     OWN_FILE,
-    "Log-ins a second at the mail server; 0 sets no limit.",
+    "Log-ins a second at the mail server, of listeners and of those who log in at oxpushctl.public.listen together; 0 "
+    "sets no limit.",
+)
+IDLE_SESSIONS = Property(
+    "oxpushctl.imapidle.maxSessions",
+    NATURAL,
+    800,
+    OWN_FILE,
+    "IDLE sessions of this node at the mail server; users beyond them are not listened for. Dovecot's own limit is "
+    "1024, shared with people.",
+)
+IDLE_RENEW = Property(
+    "oxpushctl.imapidle.renew",
+    DURATION,
+    9 * 60.0,
+    OWN_FILE,
+    "How long an IDLE session may hear nothing at all before it is asked whether it is still alive. Firewalls and NAT "
+    "on the way must not forget a silent connection any sooner.",
+)
+NOTIFY_SOURCES: Property[tuple[Network, ...]] = Property(
+    "oxpushctl.mailnotify.sources",
+    NETWORKS,
+    (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")),
+    OWN_FILE,
+    "Whose datagrams are believed: addresses and networks of the mail servers, comma-separated. Anybody can write any "
+    "source address into a datagram, so let no others through to the port.",
+    example="127.0.0.1, 10.1.0.0/16",
+)
+CATCHUP_ENABLED = Property(
+    "oxpushctl.catchup.enabled",
+    BOOLEAN,
+    True,
+    OWN_FILE,
+    "Whether mailboxes are asked, after a time in which nobody listened, for what has arrived meanwhile: over doveadm "
+    "many at a time, else by a log-in each.",
+    is_reloadable=True,
+)
+CATCHUP_MAX = Property(
+    "oxpushctl.catchup.max",
+    NATURAL,
+    20,
+    OWN_FILE,
+    "How many of a user's newest mails are pushed after a time in which nobody listened; what is old becomes one push.",
+    is_reloadable=True,
 )
 OUTBOX = Property(
     "oxpushctl.outbox",
@@ -153,7 +201,7 @@ TLS_CA: Property[str | None] = Property(
     None,
     OWN_FILE,
     "Further certificate authorities (PEM) that outgoing connections trust, besides the system's. A relative path is "
-    "relative to the etc folder.",
+    "relative to the etc folder. Redis' connections take another file over with a restart only.",
     is_reloadable=True,
     example="/etc/ssl/certs/our-own-ca.pem",
 )
@@ -228,6 +276,7 @@ MASTER_USER: Property[str | None] = Property(
     "The master user that the master password belongs to, where the mail server has one: log-ins are "
     "login<delimiter>masterUser, the delimiter being com.openexchange.mail.authProxyDelimiter. Unset: the master "
     "password opens the user's own login.",
+    is_reloadable=True,
     example="push",
 )
 REGISTRATION = Property(
@@ -235,8 +284,9 @@ REGISTRATION = Property(
     choice("signed", "plain", "both"),
     "signed",
     OWN_FILE,
-    "Which form of user=U@C in a mailbox's METADATA is believed when Dovecot sends it back: signed with a key derived "
-    "from com.openexchange.push.credstorage.passcrypt, plain as the middleware writes it, or both. Whoever can write "
-    "METADATA can name another user in the plain form. Without a passcrypt: plain.",
+    "Which form of user=U@C is written into a mailbox's METADATA, and believed when Dovecot sends it back: signed with "
+    "a key derived from com.openexchange.push.credstorage.passcrypt, or plain as the middleware writes it; both writes "
+    "signed ones and believes either, for a cut-over. Whoever can write METADATA can name another user in the plain "
+    "form. Without a passcrypt: plain. After a change all mailboxes are written anew, a few a second.",
     is_reloadable=True,
 )

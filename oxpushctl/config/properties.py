@@ -24,6 +24,7 @@ FACADE_FILE = "pns-mobile-api-facade.properties"
 PUSH_FILE = "mail-push.properties"
 MAIL_FILE = "mail.properties"
 IMAP_FILE = "imap.properties"
+WEBSOCKETS_FILE = "websockets.properties"
 
 DELAY_DURATION = Property(
     "com.openexchange.pns.delayDuration",
@@ -76,6 +77,26 @@ GCM_ENABLED = Property(
     is_reloadable=True,
     is_cascaded=True,
     qualifiers=("client", "topic"),
+)
+WEBSOCKET_ENABLED = Property(
+    "com.openexchange.pns.transport.websocket.enabled",
+    BOOLEAN,
+    True,
+    PNS_FILE,
+    "Whether pushes go to App Suite's user interface over web sockets. Followed by a client's id it is that client's "
+    "switch, followed by a client's id and a topic that client's for the topic; the longest name that is set decides.",
+    is_reloadable=True,
+    is_cascaded=True,
+    qualifiers=("client", "topic"),
+)
+WEBSOCKETS_ENABLED = Property(
+    "com.openexchange.websockets.enabled",
+    BOOLEAN,
+    True,
+    WEBSOCKETS_FILE,
+    "Whether oxpushctl.public.listen accepts web sockets of App Suite's user interface; those that are open stay open.",
+    is_reloadable=True,
+    is_cascaded=True,
 )
 
 BADGE_ENABLED = Property(
@@ -205,6 +226,7 @@ AUTH_PROXY_DELIMITER: Property[str | None] = Property(
     None,
     MAIL_FILE,
     "What stands between the user's and the master user's login in a master log-in.",
+    is_reloadable=True,
     default_text="* where oxpushctl.imap.masterUser is set",
 )
 AUTH_TYPE = Property(

@@ -39,15 +39,10 @@ class Kind(Generic[T_co]):
     is_default: Callable[[str], bool] = _never
 
 
-NO_LISTENERS = "listeners are not part of this version"
-
-
 class Effect(enum.Enum):
     """Who heeds a property."""
 
     ENGINE = "the engine and the commands"
-    KEEPING = f"the configuration's check and flow, and whether passwords are kept: {NO_LISTENERS}"
-    JUDGED = f"the configuration's check and flow only: {NO_LISTENERS}"
     NONE = "nobody: it is accepted and checked"
 
 

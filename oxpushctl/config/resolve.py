@@ -17,6 +17,7 @@ from oxpushctl.config.clients.options import UNIFIED_FOLDER
 from oxpushctl.config.entry import Entry
 from oxpushctl.config.files import read_file
 from oxpushctl.config.finding import Finding, Reach, Severity
+from oxpushctl.config.own import OWN_FILE
 from oxpushctl.config.properties import TRANSPORT_OF
 from oxpushctl.config.property import ADDRESSES, HTTP_URLS, Effect, Property
 from oxpushctl.config.settings import Origin, Settings
@@ -99,7 +100,7 @@ def _tell_of_places(known: Sequence[_Known], resolution: _Resolution) -> None:
     places: defaultdict[str, dict[str, _Known]] = defaultdict(dict)
     for item in known:
         origin = item.entry.origin
-        if origin.file != item.match.row.file:
+        if origin.file not in (item.match.row.file, OWN_FILE):
             message = f"stands customarily in {item.match.row.file}"
             resolution.tell(Severity.INFO, "OXP102", item, message)
         earlier = places[item.entry.key].get(origin.file)

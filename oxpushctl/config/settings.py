@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -52,7 +53,22 @@ class Settings:
         """Return where the value was set; ``None`` means that it is the default."""
         return self._origins.get(row.key)
 
+    def with_those_of(self, before: Settings, rows: Iterable[Property[object]]) -> Settings:
+        """Return these settings, but with the values that some rows had before."""
+        keys = {row.key for row in rows}
+        mixed = copy(self)
+        mixed._values = _mixed(self._values, before._values, keys)
+        mixed._origins = _mixed(self._origins, before._origins, keys)
+        return mixed
+
     @property
     def origins(self) -> Mapping[str, Origin]:
         """Where each setting was set, by its key with the qualifiers."""
         return self._origins
+
+
+def _mixed(now: Mapping[str, T], before: Mapping[str, T], keys: Collection[str]) -> dict[str, T]:
+    """Return what is now, but for some keys what was before."""
+    return {key: value for key, value in now.items() if key not in keys} | {
+        key: value for key, value in before.items() if key in keys
+    }

@@ -18,6 +18,8 @@ def _rows(module: ModuleType) -> Iterator[Property[object]]:
 
 
 TABLE: tuple[Property[object], ...] = (*_rows(properties), *_rows(listening), *_rows(own), *inert.ROWS)
+# What is read once, when the engine starts.
+NEEDS_RESTART = tuple(row for row in TABLE if row.effect is Effect.ENGINE and not row.is_reloadable)
 
 # All keys below these are known, but for those of modules that have nothing to do with mail push.
 _OURS = (
@@ -34,9 +36,7 @@ _FOREIGN = (
 )
 # Keys of versions to come: no key of this one is meant.
 _LATER = (
-    "oxpushctl.catchup.",
     "oxpushctl.cluster.",
-    "oxpushctl.imapidle.",
     "oxpushctl.outbox.path",
     "oxpushctl.push.burst",
 )

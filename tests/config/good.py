@@ -96,7 +96,6 @@ oxpushctl.outbox=memory
 oxpushctl.push.maxAge=4h
 oxpushctl.push.content=subject
 oxpushctl.push.content.{CLIENT}=subject
-oxpushctl.dovecot.registration=both
 oxpushctl.tls.certificate=secrets/server-2.pem
 oxpushctl.tls.key=secrets/server-3.key
 oxpushctl.fcm.endpoint=https://fcm.googleapis.com:443

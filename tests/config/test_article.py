@@ -54,7 +54,6 @@ def test_the_article_is_warned_of_what_it_leaves_out(report: Report) -> None:
     assert warnings == [
         ("OXP305", "com.openexchange.rest.services.basic-auth.login"),
         ("OXP315", "com.openexchange.mail.mailServer"),
-        ("OXP333", "oxpushctl.dovecot.registration"),
     ]
 
 

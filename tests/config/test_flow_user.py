@@ -113,6 +113,7 @@ def test_device_that_has_to_subscribe_again(
     advice = steps_of(flow)["registration"].advice
     assert (_AGAIN in advice, _AGAIN in on_one_line(flow)) == (by_hand is not None, by_hand is not None)
     assert by_hand in advice if by_hand else advice == ""
+    assert ("once its client is allowed" in advice) is (target == _target("web"))
 
 
 def test_step_names(tmp_path: Path) -> None:

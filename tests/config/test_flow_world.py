@@ -18,34 +18,10 @@ from tests.config.flows import (
     PUSH,
     SERVER,
     checked,
-    flow_of,
     on_one_line,
     outcome_of,
     steps_of,
 )
-
-
-@pytest.mark.parametrize(("mode", "is_lost"), [("", True), ("signed", True), ("both", False), ("plain", False)])
-def test_signed_registrations_only(tmp_path: Path, mode: str, is_lost: bool) -> None:
-    """The middleware would listen, but what it registers is not believed: said where it is, and in the outcome."""
-    chosen = {"oxpushctl.dovecot.registration": mode} if mode else {}
-    flow = flow_of(tmp_path, SERVER | KEPT | chosen)
-    place = "any.properties:4" if mode else "oxpushctl.properties"
-    lost = (
-        "no push arrives: this version writes no signed registrations, and does not believe the plain ones that the "
-        f"middleware writes; set oxpushctl.dovecot.registration=both in {place}"
-    )
-    step = as_object(flow)["steps"][-1]["steps"][0]["steps"][-1]
-    assert (flow.implementation, step["step"]) == ("dovecot", "dovecot.registration")
-    assert step["note"] == (lost if is_lost else "")
-    assert [f"But {lost}." in on_one_line(flow), f"({lost})" in on_one_line(flow)] == [is_lost, is_lost]
-
-
-def test_signed_registrations_of_nobody(tmp_path: Path) -> None:
-    """Where no listener would be spawned the outcome is that, not what its pushes would come to."""
-    flow = flow_of(tmp_path, KEPT)
-    assert (flow.is_spawned, flow.cautions) == (False, ())
-    assert "But " not in drawing.drawn(flow)
 
 
 @pytest.mark.parametrize(
@@ -126,4 +102,4 @@ def test_mailboxes_registered_by_hand(
     flow = evaluate(checked(tmp_path, values, *codes))
     told = "mailboxes that are registered at Dovecot by hand get their pushes without a permanent listener"
     assert as_object(flow)["steps"][-1]["note"] == (told if is_told else "")
-    assert on_one_line(flow).endswith(f"Dovecot sends: {told}." if is_told else "Dovecot sends.")
+    assert on_one_line(flow).endswith(f"All the same, {told}.") is is_told

@@ -234,7 +234,7 @@ def test_a_client_that_is_not_listed(tmp_path: Path, listed: str, codes: set[str
     assert told == codes
 
 
-@pytest.mark.parametrize("key", ["catchup.max", "cluster.url", "imapidle.maxSessions", "push.burst", "outbox.path"])
+@pytest.mark.parametrize("key", ["cluster.url", "push.burst", "outbox.path"])
 def test_a_key_of_a_later_version(tmp_path: Path, key: str) -> None:
     """It is not known here, and no other key is meant by it."""
     [found] = (
@@ -246,8 +246,8 @@ def test_a_key_of_a_later_version(tmp_path: Path, key: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "codes"),
     [
-        pytest.param(_PASSCRYPT, {"OXP333"}, id="signed by default"),
-        pytest.param(_PASSCRYPT | {_REGISTRATION: "signed"}, {"OXP333"}, id="signed"),
+        pytest.param(_PASSCRYPT, set(), id="signed by default"),
+        pytest.param(_PASSCRYPT | {_REGISTRATION: "signed"}, set(), id="signed"),
         pytest.param(_PASSCRYPT | {_REGISTRATION: "both"}, set(), id="both"),
         pytest.param(_PASSCRYPT | {_REGISTRATION: "plain"}, set(), id="plain"),
         pytest.param(_PASSCRYPT | {_PUSH + "dovecot.enabled": "false"} | _NOTIFY, set(), id="no Dovecot"),

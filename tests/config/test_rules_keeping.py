@@ -8,7 +8,6 @@ import pytest
 
 from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Severity
-from oxpushctl.config.heeded import is_heeded
 from tests.config import folders
 from tests.config.flows import API, KEPT, MAIL, MASTER, PUSH, SERVER, TOKENS
 
@@ -47,7 +46,7 @@ def test_where_passwords_are_kept(
     tmp_path: Path, settings: dict[str, str], expected: set[tuple[str, Severity]]
 ) -> None:
     """That they are gone with the engine, cross a network, or are not kept at all is told; where they are is not."""
-    always = folders.codes(_read(tmp_path / "empty", {})) | {"OXP333"}
+    always = folders.codes(_read(tmp_path / "empty", {}))
     rules = [each for each in _read(tmp_path / "etc", settings).findings if each.code.startswith("OXP3")]
     assert expected == {(each.code, each.severity) for each in rules if each.code not in always}
 
@@ -57,20 +56,3 @@ def test_password_of_redis(tmp_path: Path) -> None:
     lines = folders.lines(_read(tmp_path, KEPT | _redis("redis://anton:sesame-9@redis.example.com/0")))
     assert [line for line in lines if "anton" in line or "sesame-9" in line] == []
     assert any("OXP327" in line and "redis.example.com" in line for line in lines)
-
-
-@pytest.mark.parametrize(
-    ("settings", "expected"),
-    [
-        pytest.param({}, {"OXP305", "OXP326"}, id="nothing set: nobody logs in"),
-        pytest.param(_PUBLIC, {"OXP305", "OXP315", "OXP326"}, id="log-ins"),
-        pytest.param(KEPT, {"OXP305", "OXP315", "OXP326", "OXP333"}, id="kept passwords"),
-        pytest.param(SERVER, {"OXP305", "OXP326"}, id="listeners that nobody logs in for"),
-        pytest.param({f"{PUSH}dovecot.enabled": "false"}, {"OXP305", "OXP326"}, id="no listeners"),
-    ],
-)
-def test_warnings_that_an_engine_minds(tmp_path: Path, settings: dict[str, str], expected: set[str]) -> None:
-    """What only listeners would mind is for the check to tell."""
-    configuration = _read(tmp_path, settings)
-    warnings = [found for found in configuration.findings if found.severity is Severity.WARNING]
-    assert expected == {found.code for found in warnings if is_heeded(found, configuration.settings)}

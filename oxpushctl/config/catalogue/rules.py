@@ -117,8 +117,9 @@ CODES: tuple[Code, ...] = (
     Code(
         "OXP319",
         "IMAP IDLE for sessions only",
-        "Unless com.openexchange.push.imapidle.supportsPermanentListeners is true, IMAP IDLE listens for users who "
-        "are logged in at the middleware only, and there are none of these here.",
+        "Unless com.openexchange.push.imapidle.supportsPermanentListeners is true, IMAP IDLE listens only for users "
+        "who have a web socket open at oxpushctl.public.listen, and of a client that "
+        "com.openexchange.push.allowedClients allows: open-xchange-appsuite, most likely.",
     ),
     Code(
         "OXP320",
@@ -217,15 +218,6 @@ CODES: tuple[Code, ...] = (
         "quotes. With a comma forgotten two of them become one, which matches nobody.",
     ),
     Code(
-        "OXP333",
-        "Nothing writes the registrations that are believed",
-        "With com.openexchange.push.credstorage.passcrypt set, oxpushctl.dovecot.registration=signed, its default, "
-        "believes only registrations that are signed with a key derived from the passphrase. Those that the middleware "
-        "writes into mailboxes are not, and no command of this version writes signed ones, so each of Dovecot's "
-        "requests that bring them is without effect. With both the middleware's are believed as well; whoever can "
-        "write METADATA can name another user in that form.",
-    ),
-    Code(
         "OXP334",
         "An admin port without a login",
         "What answers at oxpushctl.admin.listen may read and change what the engine keeps. A socket is protected by "
@@ -292,5 +284,45 @@ CODES: tuple[Code, ...] = (
         "oxpushctl.public.listen is an address of this machine only, so a proxy on it brings the apps, and they all "
         "come from its address. Where that does not stand in com.openexchange.server.knownProxies, what it says about "
         "them (X-Forwarded-For) is not believed, and one user's wrong passwords slow down the log-ins of all.",
+    ),
+    Code(
+        "OXP344",
+        "Multicast that is none",
+        "com.openexchange.push.mail.notify.udp_listen_host is the address that datagrams are received at, or, with "
+        "com.openexchange.push.mail.notify.udp_listen_multicast=true, the group that is joined: 224.0.0.0 to "
+        "239.255.255.255, or an IPv6 address that begins with ff.",
+    ),
+    Code(
+        "OXP345",
+        "Datagrams that nobody believes",
+        "Anybody can send a datagram, so only those from oxpushctl.mailnotify.sources are believed: by default from "
+        "this machine. Where Cyrus runs elsewhere its addresses have to be named, as 10.1.0.7 or 10.1.0.0/16.",
+    ),
+    Code(
+        "OXP346",
+        "IDLE sessions asked too often, or too seldom",
+        "oxpushctl.imapidle.renew is how long a session may hear nothing at all before it is asked whether it is still "
+        "alive. Below a minute many sessions keep the mail server busy and awake. Above 29 minutes the server may end "
+        "a session that it takes for dead (RFC 2177), and firewalls forget the connection long before.",
+    ),
+    Code(
+        "OXP347",
+        "No IDLE session may be opened",
+        "oxpushctl.imapidle.maxSessions limits the IDLE sessions of this node. With 0 there are none, and everybody "
+        "who depends on them is listed as over-limit.",
+    ),
+    Code(
+        "OXP348",
+        "Catching up with nothing",
+        "oxpushctl.catchup.max is how many of the newest mails of a user are pushed after a time in which nobody "
+        "listened. With 0 the mailboxes are asked all the same; oxpushctl.catchup.enabled=false spares them that.",
+    ),
+    Code(
+        "OXP349",
+        "Log-ins that several users share",
+        "com.openexchange.mail.loginSource=name logs in with what stands before the @ of a user's mail address, and "
+        "mail with all of it. Where two users of the directory come to the same log-in, the master password would open "
+        "one mailbox for both, and one would read the other's mail. Such users are not listened for: "
+        "`oxpushctl listpushusers --all` names them.",
     ),
 )

@@ -63,7 +63,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "OXP102",
         "A key in an unusual file",
-        "A key may stand in any *.properties, but whoever looks for it looks in its customary file first.",
+        "A key may stand in any *.properties, but whoever looks for it looks in its customary file first, or in "
+        "oxpushctl.properties.",
     ),
     Code(
         "OXP103",

@@ -11,7 +11,7 @@ CODES: tuple[Code, ...] = (
         "The engine is to listen there, and could not start now. A running engine of ours at the address is fine and "
         "not told of: it is ours if an oxpushctl answers at oxpushctl.admin.listen as well. Another one has another "
         "state folder or admin address. As root, `ss -ltnp` names the programs that listen at ports, `ss -lxp` those "
-        "at Unix sockets.",
+        "at Unix sockets, `ss -lunp` those that hold UDP ports, as com.openexchange.push.mail.notify.udp_listen_port.",
     ),
     Code(
         "OXP702",
@@ -76,7 +76,8 @@ CODES: tuple[Code, ...] = (
         "OXP717",
         "A mailbox without IDLE",
         "com.openexchange.push.imapidle.enabled is true, and IDLE (RFC 2177) is how the mail server would tell of new "
-        "mail. A proxy in front of it may hide what the server behind it offers.",
+        "mail. A proxy in front of it may hide what the server behind it offers. Some servers tell of it to users "
+        "only: --probe-user logs one in.",
     ),
     Code(
         "OXP718",
@@ -165,5 +166,27 @@ CODES: tuple[Code, ...] = (
         "Users of its own beside the middleware's",
         "oxpushctl.users.autoCreate gives ids to users that only the mail server knew. Where the middleware made the "
         "tables, it gives the ids, so nothing starts with both: users come by oxpushctl users add and import there.",
+    ),
+    Code(
+        "OXP751",
+        "A doveadm that cannot be asked",
+        "com.openexchange.dovecot.doveadm.endpoints are the addresses of doveadm's HTTP API, most often "
+        "http://HOST:8080/doveadm/v1: Dovecot has it where its service doveadm has an inet_listener http. Without an "
+        "answer users are registered over IMAP, if passwords are at hand, and after an outage each mailbox costs a "
+        "log-in. With https:// the certificate is verified, against this system's authorities and those of "
+        "oxpushctl.tls.ca.",
+    ),
+    Code(
+        "OXP752",
+        "A doveadm that refuses the key",
+        "com.openexchange.dovecot.doveadm.apiSecret has to be the doveadm_api_key of the Dovecot servers, to the "
+        "letter and the same on all of them. Dovecot reads its own again with `doveadm reload`.",
+    ),
+    Code(
+        "OXP753",
+        "A mail server whose datagrams are dropped",
+        "oxpushctl.mailnotify.sources does not have the address of com.openexchange.mail.mailServer. Where notifyd "
+        "runs on that machine, what it sends is not believed; where it runs on others, behind that address, theirs "
+        "are the ones to be named.",
     ),
 )

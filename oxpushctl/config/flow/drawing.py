@@ -22,7 +22,6 @@ from itertools import groupby
 from oxpushctl.config.flow.flow import Flow
 from oxpushctl.config.flow.layout import Line, folded, text
 from oxpushctl.config.flow.step import Answer, Fact, Remedy, Step
-from oxpushctl.config.property import NO_LISTENERS
 from oxpushctl.config.text import shortened
 
 WIDTH = 120  # where there is no terminal
@@ -31,7 +30,6 @@ _NARROWEST = 40  # below it the tree alone would fill the lines
 _MARKS = {Answer.YES: "✔", Answer.NO: "✘", Answer.NOT_EVALUATED: "–"}
 _ASCII = str.maketrans(dict(zip("│├└─✔✘–“”", '||`-+x-""', strict=True)) | {"…": "..."})
 _LONGEST_VALUE = 80
-_VERSION = f"{NO_LISTENERS.capitalize()} of oxpushctl; it takes the notify requests that Dovecot sends"
 
 
 def drawn(flow: Flow, encoding: str = "utf-8", width: int = WIDTH) -> str:
@@ -60,8 +58,9 @@ def _lines(flow: Flow) -> Iterator[Line]:
             yield _question(step, "", is_last=is_last)
         else:
             yield from _branch(step, "", is_last=is_last)
-    yield Line("")
-    yield text("", "", f"{_VERSION}: {flow.by_hand}." if flow.by_hand else f"{_VERSION}.")
+    if flow.all_the_same:
+        yield Line("")
+        yield text("", "", f"All the same, {flow.all_the_same}.")
 
 
 def _branch(step: Step, indent: str, *, is_last: bool) -> Iterator[Line]:

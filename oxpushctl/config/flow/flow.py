@@ -13,6 +13,7 @@ from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.flow.facts import fact, line
 from oxpushctl.config.flow.implementations import by_hand, cautions, implementation, serving_of
 from oxpushctl.config.flow.registration import Target, registration
+from oxpushctl.config.flow.sessions import while_connected
 from oxpushctl.config.flow.step import Fact, Line, Step, answered
 from oxpushctl.config.listening import ALLOW_PERMANENT_PUSH
 
@@ -21,7 +22,7 @@ from oxpushctl.config.listening import ALLOW_PERMANENT_PUSH
 class Flow:
     """The steps in order: ``implementation`` serves where none stops.
 
-    ``cautions`` say why no push arrives although it serves, ``by_hand`` that some do although none serves.
+    ``cautions`` say why no push arrives although it serves, ``all_the_same`` which do although none serves.
     ``engine_errors`` is the number of errors with which nothing starts, whatever the flow says.
     """
 
@@ -29,7 +30,7 @@ class Flow:
     steps: tuple[Step, ...]
     implementation: str | None
     cautions: tuple[str, ...] = ()
-    by_hand: str = ""
+    all_the_same: str = ""
     engine_errors: int = 0
 
     @property
@@ -105,7 +106,8 @@ def evaluate(configuration: Configuration, target: Target | None = None) -> Flow
     steps = (allowed, registration(configuration, target), implementation(configuration, target))
     errors = len(configuration.engine_errors)
     if any(step.is_no for step in steps):
-        return Flow(target, steps, None, by_hand=by_hand(configuration), engine_errors=errors)
+        all_the_same = "; ".join(filter(None, (while_connected(configuration), by_hand(configuration))))
+        return Flow(target, steps, None, all_the_same=all_the_same, engine_errors=errors)
     serving = next(step for step in steps[-1].steps if step.name == serving_of(steps[-1].steps))
     against = tuple(step.caution for step in steps if step.caution)
     return Flow(target, steps, serving.name, (*against, *cautions(serving)), engine_errors=errors)
@@ -115,7 +117,7 @@ def as_object(flow: Flow) -> FlowObject:
     """Write a flow for a program."""
     user = flow.target.user
     *steps, last = flow.steps
-    told = replace(last, note=flow.by_hand or last.note)
+    told = replace(last, note=flow.all_the_same or last.note)
     return {
         "spawned": flow.is_spawned,
         "implementation": flow.implementation,

@@ -8,12 +8,15 @@ from oxpushctl.config.clients import selection
 from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.flow import world
 from oxpushctl.config.flow.facts import fact, line
-from oxpushctl.config.flow.mailbox import is_signature_wanted, log_in, registering
+from oxpushctl.config.flow.mailbox import lacking, log_in, registering
 from oxpushctl.config.flow.registration import Target
 from oxpushctl.config.flow.step import Answer, Step, answered, together
+from oxpushctl.config.flow.stored import Lack, lacks_datagram_name
 from oxpushctl.config.listening import DOVECOT_ENABLED, IDLE_ENABLED, IDLE_PERMANENT, NOTIFY_ENABLED
-from oxpushctl.config.properties import REST_LOGIN, REST_PASSWORD
+from oxpushctl.config.own import IDLE_SESSIONS, REGISTRATION
+from oxpushctl.config.properties import PASSCRYPT, REST_LOGIN, REST_PASSWORD
 from oxpushctl.config.property import Property
+from oxpushctl.registration import SIGNED
 
 
 def implementation(configuration: Configuration, target: Target) -> Step:
@@ -30,7 +33,8 @@ def implementation(configuration: Configuration, target: Target) -> Step:
     by_progress = sorted(steps, key=lambda step: step.progress, reverse=True)
     furthest = by_progress[0]
     # Where no setting of ours helps dovecot, or one user, another implementation is not what was meant.
-    cures = [furthest] if furthest.name == "dovecot" or target.is_password_kept is False else by_progress
+    lack = _lacks_name(configuration, target) if furthest.name == "mailnotify" else lacking(configuration, target)
+    cures = [furthest] if furthest.name == "dovecot" or lack is not None else by_progress
     return Step(
         "implementation",
         "Does an implementation serve?",
@@ -72,9 +76,10 @@ def by_hand(configuration: Configuration) -> str:
     settings = configuration.settings
     is_usable = any(selection.is_switched_on(client, settings) for client in configuration.usable_clients)
     is_lost = (
-        is_signature_wanted(configuration)
-        or world.against_registering(configuration, is_over_imap=True)
-        or world.against_deliveries(configuration)
+        # By hand it is plain ones that are written.
+        (settings[REGISTRATION] == SIGNED and bool(settings[PASSCRYPT]))
+        or bool(world.against_registering(configuration, is_over_imap=True))
+        or bool(world.against_deliveries(configuration))
     )
     if not (settings[REST_LOGIN] and settings[REST_PASSWORD] and is_usable) or configuration.engine_errors or is_lost:
         return ""
@@ -92,6 +97,14 @@ def _dovecot(configuration: Configuration, target: Target) -> tuple[Step, ...]:
 
 
 def _imapidle(configuration: Configuration, target: Target) -> tuple[Step, ...]:
+    most = configuration.settings[IDLE_SESSIONS]
+    sessions = Step(
+        "imapidle.maxSessions",
+        "May imapidle open sessions?",
+        answered(most > 0),
+        (fact(configuration, IDLE_SESSIONS),),
+        remedies=((line(configuration, IDLE_SESSIONS, str(IDLE_SESSIONS.default)),),),
+    )
     return (
         _switch(configuration, "imapidle.enabled", "Is imapidle enabled?", IDLE_ENABLED),
         _switch(
@@ -100,12 +113,13 @@ def _imapidle(configuration: Configuration, target: Target) -> tuple[Step, ...]:
             "Does imapidle run permanent listeners?",
             IDLE_PERMANENT,
         ),
+        *(() if most else (sessions,)),
         log_in(configuration, target, "imapidle.login", "Can imapidle log in at the mail server?"),
     )
 
 
-def _mailnotify(configuration: Configuration, _target: Target) -> tuple[Step, ...]:
-    return (
+def _mailnotify(configuration: Configuration, target: Target) -> tuple[Step, ...]:
+    steps = (
         _switch(configuration, "mailnotify.enabled", "Is mailnotify enabled?", NOTIFY_ENABLED),
         Step(
             "mailnotify.supportsPermanentListeners",
@@ -114,6 +128,18 @@ def _mailnotify(configuration: Configuration, _target: Target) -> tuple[Step, ..
             detail="always, without a log-in",
         ),
     )
+    if target.user is None or target.stored is None:
+        return steps
+    lack = _lacks_name(configuration, target)
+    question = "Does the directory know by which names datagrams mean the user?"
+    detail, advice = (lack.detail, lack.advice) if lack else ("", "")
+    return (*steps, Step("mailnotify.names", question, answered(lack is None), detail=detail, advice=advice))
+
+
+def _lacks_name(configuration: Configuration, target: Target) -> Lack | None:
+    if target.user is None or target.stored is None:
+        return None
+    return lacks_datagram_name(target.user, target.stored, configuration.settings)
 
 
 def _switch(configuration: Configuration, name: str, question: str, row: Property[bool]) -> Step:

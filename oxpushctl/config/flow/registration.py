@@ -11,6 +11,7 @@ from oxpushctl.config.allowed_clients import is_allowed, widened
 from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.flow.facts import fact, line
 from oxpushctl.config.flow.step import Answer, Step, answered
+from oxpushctl.config.flow.stored import Stored
 from oxpushctl.config.properties import ALLOWED_CLIENTS
 from oxpushctl.model import NEW_MAIL, PushUser
 
@@ -23,7 +24,8 @@ class Target:
     """Whom the flow is about, where it is not the node alone.
 
     ``registered`` are the user's clients in the table registeredPush, ``subscribed`` those with a live subscription to
-    new mail, ``others`` those of the user's further devices. ``is_password_kept`` is ``None`` where that is not known.
+    new mail, ``others`` those of the user's further devices. ``is_password_kept`` is ``None`` where that is not known,
+    ``stored`` where the rest was not looked up.
     """
 
     user: PushUser | None = None
@@ -32,6 +34,7 @@ class Target:
     others: frozenset[str] = frozenset()
     registered: frozenset[str] = frozenset()
     is_password_kept: bool | None = None
+    stored: Stored | None = None
 
     def __str__(self) -> str:
         if self.user is None:
@@ -48,9 +51,8 @@ def registration(configuration: Configuration, target: Target) -> Step:
     """
     if target.user is None:
         return _allowed(configuration, target, "registration")
-    patterns = configuration.settings[ALLOWED_CLIENTS]
     registered = sorted(each for each in target.registered if target.client in (None, each))
-    counted = [client for client in registered if is_allowed(client, patterns)]
+    counted = [client for client in registered if is_allowed(client, configuration.settings[ALLOWED_CLIENTS])]
     allowed, device = _allowed(configuration, target, "registration.allowedClients"), _device(target, counted)
     return Step(
         "registration",
@@ -58,13 +60,18 @@ def registration(configuration: Configuration, target: Target) -> Step:
         answered(bool(counted)),
         detail="" if target.client else ", ".join(counted),
         caution=_NO_DEVICE if counted and device.is_no else "",
-        advice="" if counted else _advice(target, device, registered),
+        advice="" if counted else _advice(target, allowed, device, registered),
         remedies=allowed.remedies,  # no setting makes a device subscribe
         steps=(allowed, device),
     )
 
 
-def _advice(target: Target, device: Step, registered: Sequence[str]) -> str:
+def is_registered(configuration: Configuration, target: Target) -> bool:
+    """Tell whether a user is registered with any client that is allowed, asked for or not."""
+    return any(is_allowed(client, configuration.settings[ALLOWED_CLIENTS]) for client in target.registered)
+
+
+def _advice(target: Target, allowed: Step, device: Step, registered: Sequence[str]) -> str:
     """Say what registers a user, besides allowing the client; nothing where that alone does."""
     if device.is_no:
         return "" if registered else device.advice
@@ -74,7 +81,8 @@ def _advice(target: Target, device: Step, registered: Sequence[str]) -> str:
     by_hand = f"registrations add -c {target.user.context} -u {target.user.user} -i {shlex.quote(waiting[0])}"
     return (
         "A device has subscribed, but the user is not registered, as when the client was not allowed at that time. "
-        f"The app has to subscribe again; oxpushctl {by_hand} does so by hand."
+        f"The app has to subscribe again{', once its client is allowed' if allowed.is_no else ''}; oxpushctl {by_hand} "
+        "does so by hand."
     )
 
 

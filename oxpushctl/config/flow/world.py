@@ -16,6 +16,7 @@ _NO_METADATA = "OXP606"
 _METADATA_FOR_OTHERS = ("OXP608", "OXP716")
 _MAIL_SERVER = ("OXP711", "OXP712", "OXP713", "OXP714", "OXP715")
 _NO_IDLE = "OXP717"
+_DOVEADM = ("OXP751", "OXP752")
 _DELIVERIES = ("OXP605", "OXP610", "OXP611", "OXP612", "OXP613", "OXP614", "OXP615", "OXP616")
 
 
@@ -32,6 +33,11 @@ def about_registering(configuration: Configuration, *, is_over_imap: bool) -> st
 def about_log_in(configuration: Configuration, *, is_for_idle: bool) -> str:
     """Return where to read on about the mail server, or nothing."""
     return _see(_found(configuration, (*_MAIL_SERVER, _NO_IDLE) if is_for_idle else _MAIL_SERVER))
+
+
+def about_doveadm(configuration: Configuration) -> str:
+    """Return where to read on about doveadm, or nothing."""
+    return _see(_found(configuration, _DOVEADM))
 
 
 def against_deliveries(configuration: Configuration) -> str:

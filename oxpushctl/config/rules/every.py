@@ -7,7 +7,7 @@ from itertools import chain
 from oxpushctl.config.check import Check
 from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Finding
-from oxpushctl.config.rules import clients, files, keeping, listeners, mail, network, public, unused
+from oxpushctl.config.rules import clients, files, hearing, keeping, listeners, mail, network, public, unused
 
 _RULES: tuple[Check, ...] = (
     *network.RULES,
@@ -16,6 +16,7 @@ _RULES: tuple[Check, ...] = (
     *mail.RULES,
     *keeping.RULES,
     *listeners.RULES,
+    *hearing.RULES,
     *clients.RULES,
     *unused.RULES,
 )

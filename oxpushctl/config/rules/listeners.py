@@ -16,6 +16,7 @@ from oxpushctl.config.listening import (
     IDLE_PERMANENT,
     NOTIFY_ENABLED,
 )
+from oxpushctl.config.own import PUBLIC_LISTEN
 
 _IMPLEMENTATIONS = (DOVECOT_ENABLED, IDLE_ENABLED, NOTIFY_ENABLED)
 
@@ -41,8 +42,10 @@ def _idle_for_sessions(configuration: Configuration) -> Iterator[Finding]:
     if not settings[IDLE_ENABLED] or not settings[ALLOW_PERMANENT_PUSH]:
         return
     if not settings[IDLE_PERMANENT] and not has_error(configuration, IDLE_PERMANENT):
+        # Where apps are served, that may be what is wanted.
+        severity = Severity.INFO if settings[PUBLIC_LISTEN] else Severity.WARNING
         message = f"is true, but {IDLE_PERMANENT.key} is not: it listens for nobody without a session"
-        yield told(configuration, Severity.WARNING, "OXP319", IDLE_ENABLED, message)
+        yield told(configuration, severity, "OXP319", IDLE_ENABLED, message)
 
 
 def _idle_elsewhere(configuration: Configuration) -> Iterator[Finding]:

@@ -43,9 +43,12 @@ _KEPT_ON = f"{KEPT.switch.key}={KEPT.on}"
 def _mail_server(configuration: Configuration) -> Iterator[Finding]:
     if configuration.settings[MAIL_SERVER_URL] or has_error(configuration, MAIL_SERVER_URL):
         return
+    settings = configuration.settings
     message = "is not set: no mailbox is ever logged in to; Dovecot's notify requests work all the same"
-    if configuration.settings[PUBLIC_LISTEN]:
+    if settings[PUBLIC_LISTEN]:
         message = f"is not set: nobody can log in at {PUBLIC_LISTEN.key}"
+    elif not settings[ALLOW_PERMANENT_PUSH]:
+        return  # Then nothing ever logs in.
     hint = "name the IMAP server, such as imaps://mail.example.com"
     yield told(configuration, Severity.WARNING, "OXP315", MAIL_SERVER_URL, message, hint)
 
@@ -69,10 +72,7 @@ def _master_password(configuration: Configuration) -> Iterator[Finding]:
 
 def _passcrypt(configuration: Configuration) -> Iterator[Finding]:
     settings = configuration.settings
-    if has_error(configuration, PASSCRYPT, REGISTRATION):
-        return
-    if settings[PASSCRYPT]:
-        yield from _nothing_signs(configuration)
+    if settings[PASSCRYPT] or has_error(configuration, PASSCRYPT, REGISTRATION):
         return
     if settings[CREDSTORAGE_ENABLED]:
         message = f"is true, but {PASSCRYPT.key} is not set"
@@ -85,15 +85,6 @@ def _passcrypt(configuration: Configuration) -> Iterator[Finding]:
         message = f"is not set, nor is {PASSCRYPT.key}: registrations are plain"
         hint = f"set {REGISTRATION.key}=plain if that is what you want"
         yield told(configuration, Severity.INFO, "OXP311", REGISTRATION, message, hint)
-
-
-def _nothing_signs(configuration: Configuration) -> Iterator[Finding]:
-    settings = configuration.settings
-    is_dovecot = settings[DOVECOT_ENABLED] and not has_error(configuration, DOVECOT_ENABLED)
-    if settings[REGISTRATION] == "signed" and is_dovecot:
-        message = "only signed registrations are believed, and no command of this version writes them: no push arrives"
-        hint = f"set {REGISTRATION.key}=both: plain ones, written by hand or by the middleware, are believed then"
-        yield told(configuration, Severity.WARNING, "OXP333", REGISTRATION, message, hint)
 
 
 def _nobody_logs_in(configuration: Configuration) -> Iterator[Finding]:
