@@ -21,7 +21,7 @@ from typing import TypeVar, get_args
 from oxpushctl.config.own import TLS_CA
 from oxpushctl.errors import ConfigurationError
 from oxpushctl.listeners import imap_troubles as troubles
-from oxpushctl.listeners.imap_client import Client
+from oxpushctl.listeners.imap_client import Client, same
 from oxpushctl.listeners.imap_wire import Wire
 from oxpushctl.listeners.mail_server import Encryption, LogIn, MailServer
 from oxpushctl.look_up import Found, looked_up
@@ -154,7 +154,7 @@ class ImapConnection:
     def __init__(
         self, server: MailServer, wire: Wire, client: Client, answer_s: float, threads: Executor | None
     ) -> None:
-        self._server = server
+        self.server = server
         self._wire = wire
         self._client = client
         self._answer_s = answer_s
@@ -178,15 +178,45 @@ class ImapConnection:
         if "AUTH=PLAIN" in self.capabilities:
             await self._ask(log_in, lambda: self._client.authenticate(log_in))
         elif "LOGINDISABLED" in self.capabilities:
-            reason = f"{self._server} takes no passwords: it offers neither AUTH=PLAIN nor LOGIN"
+            reason = f"{self.server} takes no passwords: it offers neither AUTH=PLAIN nor LOGIN"
             raise troubles.TakesNoPasswords(reason, "let the mail server offer PLAIN, over TLS or from this address")
         elif not (log_in.name + log_in.password).isascii():
-            reason = f"{self._server} offers no AUTH=PLAIN, and LOGIN takes ASCII only"
+            reason = f"{self.server} offers no AUTH=PLAIN, and LOGIN takes ASCII only"
             hint = f"let the mail server offer PLAIN, for {log_in.name!r} and the like"
             raise troubles.TakesNoPasswords(reason, hint)
         else:
             await self._ask(log_in, lambda: self._client.log_in(log_in))
         self.capabilities = await self._ask(log_in, self._client.offered_to_user)
+
+    async def ask(self, command: Callable[[Client], T], *, answer_s: float | None = None) -> T:
+        """Run a command of a user that is logged in, in a thread; ``answer_s`` is its time if not the usual.
+
+        Raise ``ServerUnreachable`` when the connection ended or its time was up; the command raises what it likes
+        for a refusal.
+        """
+        self._wire.allow(self._answer_s if answer_s is None else answer_s)
+        try:
+            return await _in_thread(self._threads, self._wire, lambda: command(self._client))
+        except _TROUBLES as error:
+            raise troubles.not_answered(self.server, error) from error
+
+    @property
+    def wire(self) -> Wire:
+        """The socket, for who waits on it without a thread, between two commands."""
+        return self._wire
+
+    def shed(self, shared: dict[object, object]) -> None:
+        """Make itself small for a long wait; what many connections have in common is kept once, in ``shared``."""
+        self._client.shed(shared)
+        self.capabilities = same(self.capabilities, shared)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether the server told of mails beside its answers since ``imap_mailbox.found`` last began to look.
+
+        It tells each once: whoever goes on to wait would hear of them with the next one only.
+        """
+        return self._client.has_news
 
     async def aclose(self) -> None:
         """Log out if that is quick, and close the connection."""
@@ -201,7 +231,7 @@ class ImapConnection:
             return await _in_thread(self._threads, self._wire, command)
         except _TROUBLES as error:
             # From nothing: a server's answer may quote the log-in, password included.
-            raise troubles.not_logged_in(self._server, log_in, error) from None
+            raise troubles.not_logged_in(self.server, log_in, error) from None
 
 
 async def _in_thread(threads: Executor | None, wire: Wire, work: Callable[[], T]) -> T:

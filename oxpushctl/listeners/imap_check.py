@@ -54,7 +54,9 @@ async def check_mail_server(configuration: Configuration, wishes: Wishes) -> lis
     try:
         door = ImapDoor(server, connect_s=_CONNECT_S, answer_s=_ANSWER_S)
         async with aclosing(await door.connect()) as connection:
-            return [] if wishes.mailbox is None else await _logged_in(configuration, wishes.mailbox, connection)
+            if wishes.mailbox is None:
+                return list(_not_offered_yet(configuration, server, connection.capabilities))
+            return await _logged_in(configuration, wishes.mailbox, connection)
     except (ServerUnreachable, ServerBusy, LogInRefused) as error:
         return [_warning(configuration, _CODES[type(error)], error.reason, error.hint)]
 
@@ -100,6 +102,14 @@ def _lacking(configuration: Configuration, log_in: LogIn, offered: frozenset[str
     if settings[IDLE_ENABLED] and "IDLE" not in offered:
         message = f"{log_in.name!r} is let in, but not offered IDLE: nothing tells of new mail"
         yield _warning(configuration, "OXP717", message, "let the mail server offer IDLE to this machine's address")
+
+
+def _not_offered_yet(configuration: Configuration, server: MailServer, offered: frozenset[str]) -> Iterator[Finding]:
+    """Tell of a server that does not offer IDLE to a stranger: only a log-in shows what users are offered."""
+    if configuration.settings[IDLE_ENABLED] and "IDLE" not in offered:
+        message = f"{server} does not offer IDLE before a log-in; it may do so afterwards"
+        hint = "--probe-user U@C logs a user in, and tells"
+        yield told(configuration, Severity.INFO, "OXP717", MAIL_SERVER_URL, message, hint)
 
 
 def _warning(configuration: Configuration, code: str, message: str, hint: str = "") -> Finding:

@@ -2,6 +2,8 @@
 
 Up to the log-in, and for the farewell, imaplib is spoken to directly: imapclient decodes answers as ASCII, and logs
 those that are not, with what they quote of a password; and a connection that ended is to it a refusal.
+The commands of a user that is logged in are imapclient's to word and to read, and imaplib's to send, for the first
+of these reasons.
 Source: RFC 3501; RFC 4616 (PLAIN); RFC 2595 (STARTTLS); RFC 2971 (ID).
 """
 
@@ -9,7 +11,8 @@ from __future__ import annotations
 
 import imaplib
 import ipaddress
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from imapclient import IMAPClient
 
@@ -20,6 +23,15 @@ from oxpushctl.listeners.mail_server import LogIn, MailServer
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+
+T = TypeVar("T")
+
+# Servers have one offer or two; one that makes another to everybody is not remembered without end.
+_MOST_SHARED = 100
+_LONGEST_NUMBER = 20
+# An answer as imaplib has it: what stands before each literal with the literal, and at last what is left of the line.
+Answer = Sequence[bytes | tuple[bytes, bytes]]
 
 
 class Client(IMAPClient):  # type: ignore[misc]  # imapclient brings no types
@@ -58,6 +70,61 @@ class Client(IMAPClient):  # type: ignore[misc]  # imapclient brings no types
         """Return what is offered after a log-in: most servers say it unasked."""
         lines = self._imap.untagged_responses.pop("CAPABILITY", None) or self._imap.capability()[1]
         return _offer(lines)
+
+    def shed(self, shared: dict[object, object]) -> None:
+        """Forget what commands left behind: a connection that only waits shall cost little.
+
+        What it knows of the server's offers it has in common with others, in ``shared``.
+        """
+        imap = self._imap
+        imap.untagged_responses.clear()
+        imap.mo, imap.welcome, imap.continuation_response = None, b"", b""
+        vars(imap).get("_cmd_log", {}).clear()  # what it would print after an error: the last ten lines
+        imap.capabilities = same(imap.capabilities, shared)
+        self.offered = same(self.offered, shared)
+        self._cached_capabilities: tuple[bytes, ...] | None = same(self._cached_capabilities, shared)
+
+    def told(self, command: str, *arguments: str, by: str) -> list[Answer]:
+        """Run a command of a user that is logged in; return the untagged answers of a kind that came with it.
+
+        A refusal is raised as imaplib's error. It is none after some of the mails that were to be fetched: the others
+        are gone (RFC 5530, EXPUNGEISSUED).
+        """
+        # All that speak imaplib in this process share it, and xatom allows what is new in the state of now alone.
+        imaplib.Commands[command] = ("AUTH", "SELECTED")
+        self._imap.untagged_responses.pop(by, None)
+        status, lines = self._imap.xatom(command, *arguments)
+        answers = _answers(self._imap.untagged_responses.pop(by, []))
+        if status != "OK" and not (answers and by == "FETCH"):
+            raise imaplib.IMAP4.error(lines[-1])
+        return answers
+
+    def examine(self, folder: str) -> dict[str, int]:
+        """Open a folder read-only; return the numbers that are told about it."""
+        status, lines = self._imap.select(self._normalise_folder(folder), readonly=True)
+        if status != "OK":
+            raise imaplib.IMAP4.error(lines[-1])
+        told = self._imap.untagged_responses
+        self._imap.untagged_responses = {}
+        return {kind: int(values[-1]) for kind, values in told.items() if values[-1:] and _is_number(values[-1])}
+
+    def allow_another_answer(self) -> None:
+        """Let the answer to the next command of several be as large as the first may be."""
+        self._wire.allow_another_answer()
+
+    @property
+    def has_news(self) -> bool:
+        """Whether the server told of mails in the open folder beside its answers, since that was last forgotten."""
+        return "EXISTS" in self._imap.untagged_responses
+
+    def forget_news(self) -> None:
+        """Forget what the server told beside its answers, about mails that came and went."""
+        for kind in ("EXISTS", "EXPUNGE", "RECENT", "FLAGS", "OK"):
+            self._imap.untagged_responses.pop(kind, None)
+
+    def count_told(self, kind: str) -> int:
+        """Return how often something was told beside the answers, since that was last forgotten."""
+        return len(self._imap.untagged_responses.get(kind, []))
 
     def take_leave(self) -> None:
         """Log out, whatever the server says to that."""
@@ -111,9 +178,30 @@ class _Protocol(imaplib.IMAP4):
         self._wire.close()
 
 
+def _answers(lines: Sequence[bytes | tuple[bytes, bytes]]) -> list[Answer]:
+    """Tell one answer from the next: what comes without a literal ends it."""
+    answers: list[Answer] = []
+    begun: list[bytes | tuple[bytes, bytes]] = []
+    for line in lines:
+        begun.append(line)
+        if isinstance(line, bytes):
+            answers.append(begun)
+            begun = []
+    return answers
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, bytes) and value.isdigit() and len(value) <= _LONGEST_NUMBER
+
+
 def _offer(lines: list[bytes | None]) -> frozenset[str]:
     """Read what imaplib returns for CAPABILITY: the last line is what the server said last, ``None`` is nothing."""
     return frozenset(str(lines[-1] or b"", "ascii", "replace").upper().split())
+
+
+def same(offer: T, shared: dict[object, object]) -> T:
+    """Return an offer as another connection has it, if one has."""
+    return cast(T, shared.setdefault(offer, offer)) if len(shared) < _MOST_SHARED else offer
 
 
 def _plain_address(address: str) -> str:

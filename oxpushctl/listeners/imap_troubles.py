@@ -189,6 +189,16 @@ def not_logged_in(server: MailServer, log_in: LogIn, error: Exception) -> LogInR
     return LogInRefused(f"{server} does not let {who} in: {text}", _REFUSALS.get(code, ""))
 
 
+def not_answered(server: MailServer, error: Exception) -> ServerUnreachable | ServerBusy:
+    """Say what ended a connection of a user that was logged in."""
+    if isinstance(error, TimeoutError):
+        return ServerUnreachable(f"{server} does not answer in time", "its log may say why")
+    text = clean(answer_of(error)[: 10 * _LONGEST_ANSWER])
+    if isinstance(error, imaplib.IMAP4.error) and not isinstance(error, imaplib.IMAP4.abort):
+        return ServerBusy(f"{server} refuses a command: {text}", "its log says why")
+    return ServerUnreachable(f"{server} ended the connection: {text}", "its log may say why")
+
+
 def answer_of(error: Exception) -> str:
     """Return the server's words from an exception of imaplib, or what else ended an exchange."""
     if isinstance(error, OSError | UNREADABLE):

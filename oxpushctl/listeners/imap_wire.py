@@ -1,8 +1,13 @@
-"""The socket under an IMAP connection: all of it ends at one deadline, however slowly bytes drip in, or how many."""
+"""The socket under an IMAP connection: all of it ends at one deadline, however slowly bytes drip in, or how many.
+
+For a thread it waits, up to its deadline. An event loop that watches the socket takes what is there, and waits for
+nothing (``receive_now``, ``send_now``): both read into one buffer, so that nothing is lost between them.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import enum
 import socket
 import ssl
 import time
@@ -14,8 +19,20 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 _CHUNK = 16384
+# Of those at once, so that one connection keeps no other waiting.
+_CHUNKS_AT_ONCE = 4
 # Ours are answers of a few lines.
 _LONGEST_ANSWER = 1024 * 1024
+# Seconds of silence before the first probe, between two, and how many; then milliseconds until an answer to anything.
+_PROBES = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 6, "TCP_USER_TIMEOUT": 120_000}
+
+
+class Received(enum.Enum):
+    """What is known after all that was there has been taken in."""
+
+    ALL = "there is nothing more now"
+    MORE = "there may be more at once"
+    END = "the connection has ended"
 
 
 class TooMuch(ValueError):
@@ -49,6 +66,10 @@ class Wire:
     def allow(self, seconds: float) -> None:
         """Set the deadline of what comes next."""
         self._until = time.monotonic() + seconds
+        self._left_bytes = _LONGEST_ANSWER
+
+    def allow_another_answer(self) -> None:
+        """Let another answer come before the deadline, as large as the first may be."""
         self._left_bytes = _LONGEST_ANSWER
 
     def left_s(self) -> float:
@@ -111,6 +132,39 @@ class Wire:
         self.socket.settimeout(self.left_s())
         self.socket.sendall(data)
 
+    def outlast_silence(self) -> None:
+        """Let the system find out by itself when the other side is gone, though nothing is said: within two minutes."""
+        for name, value in _PROBES.items():
+            if (option := getattr(socket, name, None)) is not None:  # each system has some of them
+                self.socket.setsockopt(socket.IPPROTO_TCP, option, value)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+    def receive_now(self) -> Received:
+        """Take in what has come, without a wait and not without end: ``MORE`` where there may be more at once."""
+        connected = _hasty(self.socket)
+        for _ in range(_CHUNKS_AT_ONCE):
+            try:
+                chunk = connected.recv(_CHUNK)
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return Received.ALL
+            if not chunk:
+                return Received.END
+            self._received += chunk
+            # What TLS has decrypted makes no socket readable; anything else does, if there is more of it.
+            if len(chunk) < _CHUNK and not (isinstance(connected, ssl.SSLSocket) and connected.pending()):
+                return Received.ALL
+        return Received.MORE
+
+    def send_now(self, data: bytes) -> None:
+        """Send a few bytes without a wait; raise ``OSError`` where the other side has not taken what came before."""
+        if _hasty(self.socket).send(data) != len(data):
+            raise BlockingIOError("it takes no more")
+
+    @property
+    def received(self) -> bytearray:
+        """What has come and is not read yet: who takes something deletes it there."""
+        return self._received
+
     def cut(self) -> None:
         """End whatever waits on this connection."""
         self._is_cut = True
@@ -138,3 +192,10 @@ class Wire:
         taken = bytes(self._received[:size])
         del self._received[:size]
         return taken
+
+
+def _hasty(connected: socket.socket) -> socket.socket:
+    """Return a socket on which nothing waits from here on."""
+    if connected.gettimeout() != 0:
+        connected.setblocking(False)
+    return connected

@@ -166,8 +166,12 @@ class LogInGate:
         """Whether nobody is let through, after so many refusals."""
         return self.clock.monotonic() < self._paused_until
 
+    @property
+    def paused_s(self) -> float:
+        """For how many seconds more that is."""
+        return max(0.0, self._paused_until - self.clock.monotonic())
+
     def _refuse_if_paused(self) -> None:
         if self.is_paused:
-            left_s = math.ceil(self._paused_until - self.clock.monotonic())
-            reason = f"log-ins at {self.server} are paused for {left_s} s: many were refused"
+            reason = f"log-ins at {self.server} are paused for {math.ceil(self.paused_s)} s: many were refused"
             raise LogInsHeldBack(reason, "the mail server's log says whose, and why")

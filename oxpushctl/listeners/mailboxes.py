@@ -44,6 +44,16 @@ class Mailboxes:
         server = MailServer.from_settings(settings, etc)
         return None if server is None else cls(server, LogInGate(clock, settings[LOGIN_RATE], str(server)))
 
+    @property
+    def name(self) -> str:
+        """The mail server's address."""
+        return str(self._door.server)
+
+    @property
+    def paused_s(self) -> float:
+        """For how many seconds more nobody is logged in, after so many refusals; 0 if log-ins go on."""
+        return self._gate.paused_s
+
     def reload(self, settings: Settings, etc: Path) -> None:
         """Take over other authorities, or others in the same file; a connection that is open stays."""
         ca = settings[TLS_CA]
@@ -67,11 +77,15 @@ class Mailboxes:
     @asynccontextmanager
     async def open(self, log_in: LogIn, address: str | None = None) -> AsyncIterator[ImapConnection]:
         """Open a mailbox; it is logged out of when the block is left."""
-        connection = await self._logged_in(log_in, address, self._gate)
+        connection = await self.logged_in(log_in, address)
         try:
             yield connection
         finally:
             await connection.aclose()
+
+    async def logged_in(self, log_in: LogIn, address: str | None = None) -> ImapConnection:
+        """Open a mailbox for the caller to close; between its commands a connection holds no thread."""
+        return await self._logged_in(log_in, address, self._gate)
 
     async def aclose(self) -> None:
         """Wait for what the threads have begun; everything in them ends at a deadline of its own."""

@@ -24,11 +24,10 @@ async def opening(
     if is_master_wanted(settings):
         return with_master_password(user, await directory.entry(user), settings)
     if credentials is None:
-        reason = why_not_kept(settings) or "the kept ones cannot be reached from here"
-        raise ConfigurationError(f"no password opens the mailbox of {user}: {reason}")
+        raise none_is_kept(user, settings)
     credential = await credentials.get(user)
     if credential is None:
-        raise UnknownEntry(f"no password of {user} is kept: set it with `oxpushctl credentials set {_options(user)}`")
+        raise not_kept(user)
     return await with_kept_password(credential, settings, directory)
 
 
@@ -65,6 +64,17 @@ async def with_kept_password(credential: Credential, settings: Settings, directo
         entry = await directory.entry(credential.user)
         mail = "" if entry is None else entry.mail
     return LogIn(login_from_source(credential.user, credential.login, mail, settings), credential.secret)
+
+
+def none_is_kept(user: PushUser, settings: Settings) -> ConfigurationError:
+    """Say why no password opens a mailbox where there is no store of passwords."""
+    reason = why_not_kept(settings) or "the kept ones cannot be reached from here"
+    return ConfigurationError(f"no password opens the mailbox of {user}: {reason}")
+
+
+def not_kept(user: PushUser) -> UnknownEntry:
+    """Say that the store of passwords has none of a user."""
+    return UnknownEntry(f"no password of {user} is kept: set it with `oxpushctl credentials set {_options(user)}`")
 
 
 def _options(user: PushUser) -> str:

@@ -18,13 +18,13 @@ still shown; one without any words, or a folder of which only a change is known,
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from hashlib import blake2b
 
 from oxpushctl.config.clients.options import is_served
 from oxpushctl.config.own import PUSH_CONTENT
 from oxpushctl.config.properties import BADGE_ENABLED, SOUND_ENABLED, SOUND_FILENAME
 from oxpushctl.config.settings import Settings
 from oxpushctl.interfaces import Clock
+from oxpushctl.messages.message_id import message_id
 from oxpushctl.messages.truncate import fit
 from oxpushctl.model import Message, Notification, Subscription
 
@@ -88,7 +88,7 @@ class MobileApiFacade:
         write = self._for_apns if subscription.transport == APN else self._for_fcm
         payload, options = write(notification, words, limit)
         return Message(
-            id=_message_id(notification.id, subscription.token),
+            id=message_id(notification.id, subscription.token),
             subscription=subscription,
             payload=payload,
             options=options,
@@ -167,9 +167,3 @@ def _alert(texts: Mapping[str, str]) -> dict[str, str]:
     if body:
         alert["body"] = body
     return alert
-
-
-def _message_id(notification_id: str, token: str) -> str:
-    """Return a UUID of version 8 (RFC 9562 section 5.8) that is a hash of both."""
-    digits = blake2b(f"{notification_id}/{token}".encode(), digest_size=16).hexdigest()
-    return f"{digits[:8]}-{digits[8:12]}-8{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"

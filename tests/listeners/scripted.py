@@ -6,19 +6,21 @@ import asyncio
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 
 CAPABILITY = "* CAPABILITY IMAP4rev1 IDLE AUTH=PLAIN\r\n"
 SILENCE = "-"
 END, RESET = "-end", "-reset"
+CUT = "-cut-"
+_CUT_S = 0.005
 GREETING = "* OK ready\r\n"
 
 
 @asynccontextmanager
 async def scripted(
     greeting: str = GREETING,
-    answers: Mapping[str, str] | None = None,
+    answers: Mapping[str, str | Iterator[str]] | None = None,
     *,
     pause_s: float = 0.0,
     tls: ssl.SSLContext | None = None,
@@ -27,7 +29,7 @@ async def scripted(
 
     ``answers`` has what is said to a command, TAG being its tag, and under ``""`` to a line without one; where that is
     empty, or END, the connection ends, and with RESET it is torn down. With a pause everything drips, a character at a
-    time.
+    time, and with a CUT in it an answer comes in two segments. An iterator has one answer after the other.
     """
     said = {"CAPABILITY": f"{CAPABILITY}TAG OK done\r\n", "LOGOUT": "* BYE\r\nTAG OK done\r\n", **(answers or {})}
     heard: list[str] = []
@@ -46,6 +48,8 @@ async def scripted(
                 if len(words) > 1:
                     tag = words[0]
                 answer = said.get(words[1].upper() if len(words) > 1 else "", "TAG BAD what?\r\n")
+                if not isinstance(answer, str):
+                    answer = next(answer)
                 if not answer:
                     return
                 if answer != SILENCE:
@@ -72,8 +76,8 @@ async def _send(writer: asyncio.StreamWriter, text: str, pause_s: float) -> None
         linger = struct.pack("ii", 1, 0)  # on, for no time: what is under way is dropped, and RST is sent
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         raise ConnectionError
-    for piece in text if pause_s else (text,):
+    for piece in text if pause_s else text.split(CUT):
         writer.write(piece.encode())
         await writer.drain()
-        if pause_s:
-            await asyncio.sleep(pause_s)  # this is the situation, not a wait for something
+        if pause_s or CUT in text:
+            await asyncio.sleep(pause_s or _CUT_S)  # this is the situation, not a wait for something

@@ -199,3 +199,14 @@ async def test_no_idle(tmp_path: Path) -> None:
     async with scripted(answers=offer) as (port, _):
         (finding,) = await found(configured(tmp_path, f"127.0.0.1:{port}", more), ANTON)
     assert finding.code == "OXP717"
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+async def test_idle_that_is_not_offered_to_strangers(tmp_path: Path, is_on: bool) -> None:
+    """Users may be offered more than who is not logged in: where IDLE is wanted, it is told how to find out."""
+    more = f"com.openexchange.push.imapidle.enabled={str(is_on).lower()}\n"
+    answers = {"CAPABILITY": "* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\nTAG OK done\r\n"}
+    async with scripted(answers=answers) as (port, _):
+        findings = await found(configured(tmp_path, f"127.0.0.1:{port}", more))
+    assert [(each.code, each.severity) for each in findings] == ([("OXP717", Severity.INFO)] if is_on else [])
+    assert all("--probe-user" in each.hint for each in findings)

@@ -92,16 +92,27 @@ service lmtp {{
     port = {lmtp_port}
   }}
 }}
-# Without this a failed login slows every later login from 127.0.0.1, the good ones too.
 service anvil {{
 {chroot}
-  unix_listener anvil-auth-penalty {{
-    mode = 0
+{penalty}
+}}
+{doveadm}
+{extra}
+"""
+_DOVEADM = """\
+service doveadm {{
+  inet_listener http {{
+    address = 127.0.0.1
+    port = {port}
   }}
 }}
-"""
+doveadm_api_key = {key}"""
 
 
+_NO_PENALTY = """\
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }"""
 _ANYBODY_PASSDB = """\
 passdb {
   driver = static
@@ -154,7 +165,8 @@ class LogIns:
     ``certificate`` and its key (PEM) make it offer STARTTLS and listen at ``imaps_port``; ``is_tls_required`` lets
     nobody in without. ``master`` is a master user, named after a ``*`` in its log-ins, and its password. ``passdbs``
     judge passwords, in the place of which ``passwords`` has those of users with any name and without a colon.
-    ``most_sessions`` is per user and address, 0 is without limit. Who logs in from
+    ``most_sessions`` is per user and address, 0 is without limit. With a penalty a failed log-in slows every later one
+    from that address, the good ones too. Who logs in from
     ``trusted_networks`` is believed the address of the client on whose behalf.
     """
 
@@ -165,6 +177,7 @@ class LogIns:
     passwords: Mapping[str, str] | None = None
     has_metadata: bool = True
     most_sessions: int = 0
+    has_penalty: bool = False
     trusted_networks: str = ""
 
     def settings(self, folder: Path) -> dict[str, str]:
@@ -189,6 +202,7 @@ class LogIns:
             "metadata": metadata,
             "most_sessions": str(self.most_sessions),
             "trusted_networks": self.trusted_networks,
+            "penalty": "" if self.has_penalty else _NO_PENALTY,
         }
 
 
@@ -198,11 +212,18 @@ _ANYBODY = LogIns()
 class Dovecot:
     """A running Dovecot; used as a context manager it starts and stops.
 
-    ``sdbox`` always knows the UID of a mail, ``maildir`` says 0 now and then under parallel deliveries.
+    ``sdbox`` always knows the UID of a mail, ``maildir`` says 0 now and then under parallel deliveries. ``extra`` is
+    written below its configuration; what is said there twice has the last value. With a ``doveadm_key`` doveadm's HTTP
+    API is at ``doveadm_url`` for whoever knows that key.
     """
 
     def __init__(
-        self, *drivers: Driver, storage: Literal["sdbox", "maildir"] = "sdbox", log_ins: LogIns = _ANYBODY
+        self,
+        *drivers: Driver,
+        storage: Literal["sdbox", "maildir"] = "sdbox",
+        log_ins: LogIns = _ANYBODY,
+        extra: str = "",
+        doveadm_key: str | None = None,
     ) -> None:
         self.imap_port = 0
         self.imaps_port = 0
@@ -210,6 +231,9 @@ class Dovecot:
         self._drivers = drivers
         self._storage = storage
         self._log_ins = log_ins
+        self._extra = extra
+        self._doveadm_key = doveadm_key
+        self._doveadm_port = 0
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -227,16 +251,9 @@ class Dovecot:
             self._folder = _new_folder()
             self.imap_port, self.lmtp_port = free_port(), free_port()
             self.imaps_port = free_port() if self._log_ins.certificate else 0
+            self._doveadm_port = free_port() if self._doveadm_key is not None else 0
             (self._folder / "dovecot.conf").write_text(self._config(self._folder), encoding="utf-8")
-            with (self._folder / "dovecot.log").open("ab") as log_file:  # what it says before it has read log_path
-                self._process = subprocess.Popen(
-                    [program, "-F", "-c", self._folder / "dovecot.conf"],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log_file,
-                    stderr=log_file,
-                    start_new_session=True,
-                )
-            if self._listens_soon(self._process, self._folder):
+            if self._runs(program, self._folder):
                 return
             log = self.log()
             self.stop()
@@ -245,17 +262,48 @@ class Dovecot:
 
     def stop(self) -> None:
         """End it with all its sessions, wait until it has gone, and remove its folder."""
+        self.halt()
+        if self._folder is not None:
+            shutil.rmtree(self._folder)
+            self._folder = None
+
+    @property
+    def doveadm_url(self) -> str:
+        """Where doveadm's HTTP API is."""
+        return f"http://{HOST}:{self._doveadm_port}/doveadm/v1"
+
+    def halt(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """End it with all its sessions; what it has on disk stays, and ``resume`` starts it again."""
         if self._process is not None:
             # The whole group: the master alone would leave sessions behind for another ten seconds.
-            _signal_group(self._process, signal.SIGTERM)
+            _signal_group(self._process, number)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_STOP_LIMIT_S)
             _signal_group(self._process, signal.SIGKILL)  # who still waits for an answer of the notify endpoint
             self._process.wait()
             self._process = None
-        if self._folder is not None:
-            shutil.rmtree(self._folder)
-            self._folder = None
+
+    def abandon(self) -> None:
+        """End all but its sessions, which go on for ten seconds, or thirty when they are spoken to; then ``resume``."""
+        assert self._process is not None, "it does not run"
+        self._process.terminate()
+        self._process.wait(_STOP_LIMIT_S)
+
+    def resume(self) -> None:
+        """Start it again after ``halt``, at the same ports and with the mail that it had."""
+        assert self._folder is not None, "it was never started"
+        (self._folder / "run/master.pid").unlink(missing_ok=True)  # where it was killed
+        if not self._runs(_program(), self._folder):
+            raise DovecotError(f"Dovecot did not start again:\n{self.log()}")
+
+    def doveadm(self, *words: str) -> str:
+        """Run ``doveadm`` on it and return what that prints."""
+        assert self._folder is not None, "it was never started"
+        command = [_program("doveadm"), "-c", str(self._folder / "dovecot.conf"), *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_TALK_LIMIT_S, check=False)
+        if done.returncode:
+            raise DovecotError(f"doveadm {' '.join(words)}: {done.returncode} {done.stderr}")
+        return done.stdout
 
     def log(self) -> str:
         """Return what it logged so far."""
@@ -266,6 +314,15 @@ class Dovecot:
         """Write the registration of a mailbox, such as ``user=3@1``, as its owner over IMAP."""
         quoted = value.replace("\\", "\\\\").replace('"', '\\"')
         self._set_metadata(login, f'"{quoted}"', password)
+
+    def registration(self, login: str, password: str = PASSWORD) -> str | None:
+        """Return the registration of a mailbox."""
+        with imaplib.IMAP4(HOST, self.imap_port, timeout=_TALK_LIMIT_S) as imap:
+            imap.authenticate("PLAIN", lambda _: f"\0{login}\0{password}".encode())
+            imap.xatom("GETMETADATA", '""', f"({REGISTRATION_ENTRY})")
+            # ('"" (/private/… {8}', 'user=3@1'), ')'; without a value the line ends with NIL.
+            found = imap.response("METADATA")[1]
+        return next((part[1].decode() for part in found if isinstance(part, tuple)), None)
 
     def unregister(self, login: str, password: str = PASSWORD) -> None:
         """Remove the registration of a mailbox."""
@@ -319,8 +376,26 @@ class Dovecot:
             imap_port=self.imap_port,
             imaps_port=self.imaps_port,
             lmtp_port=self.lmtp_port,
+            doveadm=self._doveadm_config(),
+            extra=self._extra,
             **self._log_ins.settings(folder),
         )
+
+    def _runs(self, program: str, folder: Path) -> bool:
+        with (folder / "dovecot.log").open("ab") as log_file:  # what it says before it has read log_path
+            self._process = subprocess.Popen(
+                [program, "-F", "-c", folder / "dovecot.conf"],
+                stdin=subprocess.DEVNULL,
+                stdout=log_file,
+                stderr=log_file,
+                start_new_session=True,
+            )
+        return self._listens_soon(self._process, folder)
+
+    def _doveadm_config(self) -> str:
+        if self._doveadm_key is None:
+            return ""
+        return _DOVEADM.format(port=self._doveadm_port, key=self._doveadm_key)
 
     @staticmethod
     def _listens_soon(process: subprocess.Popen[bytes], folder: Path) -> bool:
@@ -356,11 +431,11 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
         os.killpg(process.pid, number)
 
 
-def _program() -> str:
+def _program(name: str = "dovecot") -> str:
     # Debian keeps it in /usr/sbin, which is not on everybody's PATH.
-    path = shutil.which("dovecot", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
+    path = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
     if path is None:
-        raise DovecotError("no program 'dovecot': install dovecot-core, dovecot-imapd and dovecot-lmtpd")
+        raise DovecotError(f"no program {name!r}: install dovecot-core, dovecot-imapd and dovecot-lmtpd")
     return path
 
 
