@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import os
 import resource
 import signal
@@ -67,6 +68,10 @@ def write_etc(etc: Path, authority: Authority) -> None:
         "com.openexchange.rest.services.basic-auth.password=bench\n"
     )
     (etc / "oxpushctl.properties").write_text(f"oxpushctl.tls.ca={authority.pem}\noxpushctl.outbox=memory\n")
+    # Nothing is listened to: all requests come from us.
+    (etc / "mail-push.properties").write_text("com.openexchange.push.allowPermanentPush=false\n")
+    for file in etc.iterdir():
+        file.chmod(0o600)
 
 
 def token(user: int) -> str:
@@ -99,14 +104,15 @@ asyncio.run(fill())
         (phones / token(user)).touch()
 
 
-def requests(events: int, users: int) -> Iterator[bytes]:
-    """Make Dovecot's requests, one by one: mail after mail, user after user."""
+def requests(events: int, users: int, first: int = 1) -> Iterator[bytes]:
+    """Make Dovecot's requests, one by one: mail after mail from a uid on, user after user."""
     authorization = b64encode(b"bench:bench")
     for number in range(events):
         body = (
             b'{"user":"%d@1","event":"messageNew","folder":"INBOX","imap-uidvalidity":1795434152,"imap-uid":%d,'
             b'"from":"Anna Smith <anna@example.com>","subject":"Lunch on Friday?",'
-            b'"snippet":"Hi Anton, shall we meet at noon? Anna","unseen":1}' % (number % users + 1, number // users + 1)
+            b'"snippet":"Hi Anton, shall we meet at noon? Anna","unseen":1}'
+            % (number % users + 1, number // users + first)
         )
         yield (
             b"PUT /preliminary/http-notify/v1/notify HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Basic %s\r\n"
@@ -163,6 +169,9 @@ async def feed(port: int, source: Iterator[bytes]) -> list[float]:
     return delays
 
 
+_first_uids = itertools.count(1, 1_000_000)
+
+
 @dataclass(frozen=True)
 class Result:
     """One run: ``cpu_us`` is user and system time of the engine per event, ``answers_ms`` p50 and p99."""
@@ -175,6 +184,7 @@ class Result:
 
 def measure(root: Path, codec: str, certificate: tuple[Path, Path], events: int, users: int) -> Result:
     """Run the engine once from the first request to its orderly end."""
+    first = next(_first_uids)  # the engine remembers what was heard in an earlier run, and would push none of it
     intake, apns = free_port(), free_port()
     settings = [f"oxpushctl.intake.listen=127.0.0.1:{intake}", f"{APNS_PRODUCTION.key}=https://127.0.0.1:{apns}"]
     # Without --echo-upload: it would write every push to a temporary file first.
@@ -196,7 +206,7 @@ def measure(root: Path, codec: str, certificate: tuple[Path, Path], events: int,
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
             started_cpu_s = _cpu_s(engine.pid)
             started = time.perf_counter()
-            delays = sorted(uvloop.run(feed(intake, requests(events, users))))
+            delays = sorted(uvloop.run(feed(intake, requests(events, users, first))))
             engine.send_signal(signal.SIGTERM)
             code = engine.wait(timeout=120)
             took_s = time.perf_counter() - started
