@@ -92,7 +92,8 @@ class Delivery:
         elif outcome.verdict is Verdict.TOKEN_GONE:
             await self._token_gone(entry, outcome)
         elif outcome.verdict is Verdict.REJECTED:
-            _log.warning("push rejected", **_named(entry), reason=outcome.reason, todo=outcome.advice or None)
+            tell = _log.debug if outcome.is_expected else _log.warning
+            tell("push rejected", **_named(entry), reason=outcome.reason, todo=outcome.advice or None)
             self._outbox.done(entry)
         else:
             return self._postpone(entry, outcome)

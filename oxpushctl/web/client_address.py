@@ -33,7 +33,7 @@ def client_address(request: web.BaseRequest, proxies: Sequence[Network]) -> IpAd
     Who comes through a socket of this machine has no address, and is taken for a known proxy.
     """
     believed = _parsed(request.remote or "")
-    if believed is not None and not _is_proxy(believed, proxies):
+    if not is_from_proxy(request, proxies):
         return believed
     for entry in reversed(",".join(request.headers.getall(_HEADER, ())).split(",")):
         named = _named(entry.strip())
@@ -43,6 +43,12 @@ def client_address(request: web.BaseRequest, proxies: Sequence[Network]) -> IpAd
         if not _is_proxy(named, proxies):
             break
     return believed
+
+
+def is_from_proxy(request: web.BaseRequest, proxies: Sequence[Network]) -> bool:
+    """Tell whether a known proxy brought a request, or somebody who came through a socket of this machine."""
+    peer = _parsed(request.remote or "")
+    return peer is None or _is_proxy(peer, proxies)
 
 
 def household(address: IpAddress) -> str:

@@ -65,7 +65,7 @@ class LoginEndpoint:
         body_deadline_s: float = _BODY_DEADLINE_S,
     ) -> None:
         self._sessions = sessions
-        self._names = LoginNames(directory, accounts, clock)
+        self.names = LoginNames(directory, accounts, clock)
         self._directory = directory
         self.credentials = credentials
         self._throttle = throttle
@@ -141,10 +141,10 @@ class LoginEndpoint:
         if not self._throttle.admits_address(wish.place):
             return self._too_many(wish)
         try:
-            person = await self._names.person(wish.name)
+            person = await self.names.person(wish.name)
         except OxpushctlError as problem:
             return self._directory_down(wish, problem)
-        if self._names.is_master(wish.name, person):
+        if self.names.is_master(wish.name, person):
             self._throttle.address_failed(wish.place)
             self._tell("master", wish)
             return _refusal()
@@ -158,7 +158,7 @@ class LoginEndpoint:
     async def _judged(self, wish: LoginRequest, person: Person, attempt: Attempt) -> web.Response:
         """Ask the mail server."""
         try:
-            await self._names.opener(person).try_log_in(person.mail_name, wish.password, wish.address)
+            await self.names.opener(person).try_log_in(person.mail_name, wish.password, wish.address)
             is_let_in = person.has_account
         except NotPermitted:
             is_let_in = False
@@ -212,7 +212,7 @@ class LoginEndpoint:
             entry = await self._directory.create(unknown.login, unknown.mail, self._auto_create_context)
             _log.info("user made at the first log-in", user=str(entry.user), login=shown(entry.login))
             # Somebody may have made another user of this name meanwhile: it is another mailbox that was opened.
-            return entry if self._names.is_same(entry, person) else None
+            return entry if self.names.is_same(entry, person) else None
         except (BadData, ConfigurationError) as problem:
             _log.warning("a user could not be made", login=shown(unknown.login), reason=str(problem))
             return None

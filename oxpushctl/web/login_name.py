@@ -56,6 +56,7 @@ class LoginNames:
 
     def __init__(self, directory: UserDirectory, accounts: MailAccounts, clock: Clock) -> None:
         self._directory = directory
+        self.master_delimiter = accounts.master_delimiter
         self._accounts = accounts
         self._without_account = Seldom(clock.monotonic)
 
@@ -79,8 +80,7 @@ class LoginNames:
 
     def is_master(self, name: str, person: Person) -> bool:
         """Tell whether a name is one with which a master user opens the mailbox of another."""
-        delimiter = self._accounts.master_delimiter
-        return delimiter in name or delimiter in person.mail_name
+        return self.master_delimiter in name or self.master_delimiter in person.mail_name
 
     def opener(self, person: Person) -> MailboxOpener:
         """Return what tries the password: who cannot be let in anyhow must not keep others out."""

@@ -26,6 +26,7 @@ from oxpushctl.web.answer import json_answer, read_body
 from oxpushctl.web.login_request import shown
 from oxpushctl.web.ox_error import Category
 from oxpushctl.web.pns_body import Refusal, read_device, read_wish
+from oxpushctl.web.session_check import standing_session
 from oxpushctl.web.sessions import Session, Sessions
 
 PATHS = ("/ajax/pns", "/appsuite/api/pns")
@@ -92,17 +93,8 @@ class PnsEndpoint:
         return self._actions[name]
 
     async def _session(self, session_id: str) -> Session:
-        """Return a session whose user still has its login: what belongs to somebody else by now is not touched.
-
-        It is the directory's own login of the id, since the login may well be another user's alias by now.
-        """
-        session = self._sessions.find(session_id)
+        session = await standing_session(self._sessions, self._directory, session_id)
         if session is None:
-            raise _expired()
-        entry = await self._directory.entry(session.user)
-        if entry is None or entry.login.lower() != session.login.lower():
-            self._sessions.close(session_id)
-            _log.warning("session closed: its login is not its user's any more", user=str(session.user))
             raise _expired()
         return session
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +28,6 @@ from oxpushctl.web.tls import server_context
 _log = log.get(__name__)
 
 _OPEN_TO_ALL = ("/health/live", "/health/ready")
-# How long the answer to what has begun may take when the server stops.
 _GRACE_S = 5.0
 
 
@@ -44,7 +43,8 @@ class _Place:
 class Server:
     """Serves routes at addresses, from ``start`` until ``stop_accepting``.
 
-    ``is_ready`` is what /health/ready tells. ``tls`` is used on TCP addresses, never on sockets.
+    ``is_ready`` is what /health/ready tells. ``tls`` is used on TCP addresses, never on sockets. ``grace_s`` is how
+    long the answer to what has begun may take when it stops.
     """
 
     def __init__(
@@ -56,10 +56,12 @@ class Server:
         clock: Clock,
         tls: ssl.SSLContext | None = None,
         strangers: Strangers | None = None,
+        grace_s: float = _GRACE_S,
     ) -> None:
         self._is_ready = is_ready
         self._tls = tls
         self._clock = clock
+        self._grace_s = grace_s
         self._not_http = Seldom(clock.monotonic)
         self._strangers = Strangers(Patience(), clock.monotonic) if strangers is None else strangers
         self._places: dict[Address, _Place] = {}
@@ -67,6 +69,7 @@ class Server:
         self._paths: list[Path] = []
         self._connections: list[Connections] = []
         self._bound: dict[Address, list[str]] = {}
+        self._closing: list[Callable[[], Awaitable[None]]] = []
         self._is_stopping = False
         self.add(listen, routes)
 
@@ -93,12 +96,16 @@ class Server:
         *,
         is_public: bool = False,
         credentials: Credentials | None = None,
+        closing: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Serve further routes, at further addresses or at the same; raise ``ConfigurationError`` for a bad address.
 
         ``is_public``: for everybody, so that connections get deadlines. ``credentials`` are asked for at TCP addresses:
-        a socket is open to whoever may open the file.
+        a socket is open to whoever may open the file. ``closing`` ends answers that have no end of their own, such as
+        web sockets, when the server stops.
         """
+        if closing is not None:
+            self._closing.append(closing)
         health: Routes = {
             "/health/live": {"GET": self._live, "HEAD": self._live},
             "/health/ready": {"GET": self._ready, "HEAD": self._ready},
@@ -154,9 +161,10 @@ class Server:
             listener.close()
         self._paths.clear()
         self._listeners.clear()
+        await asyncio.gather(*(closing() for closing in self._closing))
         for connections in self._connections:
             connections.pre_shutdown()
-        await asyncio.gather(*(connections.shutdown(_GRACE_S) for connections in self._connections))
+        await asyncio.gather(*(connections.shutdown(self._grace_s) for connections in self._connections))
 
     async def aclose(self) -> None:
         """Close what is open."""
