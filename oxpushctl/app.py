@@ -5,42 +5,49 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Sequence
+from dataclasses import replace
 
-from oxpushctl import log
+from oxpushctl import __version__, log
 from oxpushctl.config import render, table
 from oxpushctl.config.clients.options import transport_of
 from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.finding import Severity
-from oxpushctl.config.heeded import is_heeded
 from oxpushctl.config.mailboxes import keeps_passwords
 from oxpushctl.config.own import INTAKE_LISTEN, PUBLIC_LISTEN, PUSH_MAX_AGE
 from oxpushctl.config.properties import DELAY_DURATION, MAX_DELAY_DURATION
-from oxpushctl.config.property import Effect
 from oxpushctl.engine.buffer import Buffer
 from oxpushctl.engine.clock import SystemClock
 from oxpushctl.engine.delivery import Delivery
 from oxpushctl.engine.dispatcher import Dispatcher
 from oxpushctl.engine.housekeeping import LOOK_S, SWEEP_S, Housekeeping
+from oxpushctl.engine.implicit import WithImplicit
 from oxpushctl.engine.outbox import MemoryOutbox
 from oxpushctl.engine.routes import Routes
 from oxpushctl.engine.successes import Successes
 from oxpushctl.errors import ConfigurationError
+from oxpushctl.hearing import Hearing
 from oxpushctl.interfaces import CredentialRows
+from oxpushctl.listeners.lingering import LingeringSessions
 from oxpushctl.listeners.mail_server import mail_login, master_delimiter
-from oxpushctl.listeners.mailboxes import Mailboxes, NoMailServer
+from oxpushctl.listeners.mailboxes import NoMailServer
+from oxpushctl.listening import Listening
 from oxpushctl.model import DirectoryEntry, PushUser
 from oxpushctl.outgoing import make_routes
 from oxpushctl.storage import Storage
-from oxpushctl.web import login, notify, pns
+from oxpushctl.web import login, notify, pns, sockets
 from oxpushctl.web.admin import admin_routes
+from oxpushctl.web.admin_reports import report_routes, time_text
 from oxpushctl.web.auth import Credentials
 from oxpushctl.web.connections import Routes as WebRoutes
+from oxpushctl.web.kept_json import Object
 from oxpushctl.web.login import LoginEndpoint
 from oxpushctl.web.login_name import MailAccounts
 from oxpushctl.web.notify import NotifyEndpoint
 from oxpushctl.web.pns import PnsEndpoint
 from oxpushctl.web.server import Server
+from oxpushctl.web.session_check import SessionCheck
 from oxpushctl.web.sessions import Sessions
+from oxpushctl.web.sockets import Sockets
 
 _log = log.get(__name__)
 
@@ -51,36 +58,55 @@ class Engine:
     ``memory`` are the rows of passwords that this engine keeps in its own memory, if it does.
     """
 
-    def __init__(self, configuration: Configuration, storage: Storage, memory: CredentialRows | None) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        storage: Storage,
+        listening: Listening,
+        sessions: Sessions,
+        lingering: LingeringSessions,
+        memory: CredentialRows | None,
+    ) -> None:
         settings = configuration.settings
         clock = SystemClock()
         self._configuration = configuration
         self._storage = storage
+        self._listening = listening
+        self._sessions = sessions
+        self._began_at = clock.now()
         self._closing: set[asyncio.Task[None]] = set()
         self.outbox = MemoryOutbox()
         self._buffer = Buffer(settings[DELAY_DURATION] / 1000, settings[MAX_DELAY_DURATION] / 1000)
-        self.successes = Successes(storage.subscriptions, clock)
-        self._delivery = Delivery(make_routes(configuration), storage.subscriptions, self.outbox, clock, self.successes)
+        self.sockets = Sockets.from_settings(settings, sessions, storage.users, clock)
+        self.session_check = SessionCheck(sessions, self.sockets.opened_sessions, storage.users)
+        devices = WithImplicit(storage.subscriptions, self.sockets)
+        self.successes = Successes(devices, clock)
+        routes = make_routes(configuration, self.sockets)
+        self._delivery = Delivery(routes, devices, self.outbox, clock, self.successes)
         self.dispatcher = Dispatcher(
             outbox=self.outbox,
             buffer=self._buffer,
-            subscriptions=storage.subscriptions,
+            subscriptions=devices,
             delivery=self._delivery,
             clock=clock,
             max_age_s=settings[PUSH_MAX_AGE],
         )
-        self._endpoint = NotifyEndpoint.from_settings(settings, self.dispatcher, storage.users, clock)
+        self.hearing = Hearing(configuration, storage, listening, self.dispatcher, self.sockets, lingering, clock)
+        sessions.opened = lambda user: self.hearing.supervisor.look_at([user])
+        self._endpoint = NotifyEndpoint.from_settings(settings, self.hearing.heard, storage.users, clock)
         notify_routes = {notify.PATH: dict.fromkeys(notify.METHODS, self._endpoint)}
         self.server = Server.from_settings(
             settings, settings[INTAKE_LISTEN], notify_routes, lambda: not self.outbox.is_full, clock, configuration.etc
         )
-        self._sessions = Sessions.from_settings(settings, clock)
         # Commands change what is in a database or Redis themselves, what is in our memory they cannot reach.
         look_s = SWEEP_S if memory is None else LOOK_S
         self.housekeeping = Housekeeping(storage.subscriptions, self._tidy, look_s=look_s)
         self.server.add(
             configuration.admin_listen,
-            admin_routes(memory, self._note_changes),
+            {
+                **admin_routes(memory, self._note_changes),
+                **report_routes(self.hearing.supervisor.listeners, storage.registrations.walk, self._status),
+            },
             credentials=Credentials.of_admin(settings),
         )
         self._add_public(clock)
@@ -91,6 +117,7 @@ class Engine:
         for user in left:
             self._sessions.close_user(user)
         self.housekeeping.look()
+        self.hearing.look()
 
     async def _tidy(self) -> None:
         """Forget passwords of nobody that is listened for, and of sessions that are over."""
@@ -101,15 +128,15 @@ class Engine:
         """Serve what apps reach, where that is wanted."""
         configuration, storage = self._configuration, self._storage
         settings = configuration.settings
-        self._mailboxes = Mailboxes.from_settings(settings, configuration.etc, clock)
+        mailboxes = self._listening.mailboxes
         kept = storage.credentials if keeps_passwords(settings) else None
 
         def mail_name(entry: DirectoryEntry) -> str:
-            return mail_login(entry, settings)
+            return mail_login(entry, self._configuration.settings)
 
         accounts = MailAccounts(
-            opener=self._mailboxes or NoMailServer(),
-            strangers=self._mailboxes.for_strangers() if self._mailboxes is not None else NoMailServer(),
+            opener=mailboxes or NoMailServer(),
+            strangers=mailboxes.for_strangers() if mailboxes is not None else NoMailServer(),
             name_of=mail_name,
             master_delimiter=master_delimiter(settings),
         )
@@ -118,6 +145,7 @@ class Engine:
         routes: WebRoutes = {
             **{path: dict.fromkeys(login.METHODS, self._login) for path in login.PATHS},
             **{path: dict.fromkeys(pns.METHODS, self._pns) for path in pns.PATHS},
+            **{path: dict.fromkeys(sockets.METHODS, self.sockets) for path in sockets.PATHS},
         }
         listen = settings[PUBLIC_LISTEN]
         self.server.add(listen or (), routes, is_public=True)
@@ -128,8 +156,12 @@ class Engine:
         Raises ``ConfigurationError`` when a client that is served would be lost to a mistake.
         """
         _refuse_losses(self._configuration, configuration)
-        settings, before = configuration.settings, self._configuration.settings
-        old_routes, self._delivery.routes = self._delivery.routes, make_routes(configuration)
+        before = self._configuration.settings
+        changed = [row.key for row in table.NEEDS_RESTART if configuration.settings[row] != before[row]]
+        # No part is to have the new value of what another has read once.
+        settings = configuration.settings.with_those_of(before, table.NEEDS_RESTART)
+        configuration = replace(configuration, settings=settings)
+        old_routes, self._delivery.routes = self._delivery.routes, make_routes(configuration, self.sockets)
         closing = asyncio.get_running_loop().create_task(_close(old_routes))
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
@@ -137,23 +169,35 @@ class Engine:
         self.dispatcher.max_age_s = settings[PUSH_MAX_AGE]
         self._endpoint.reload(settings)
         self._login.reload(settings)
-        if self._mailboxes is not None:
-            self._mailboxes.reload(settings, configuration.etc)
+        self._login.names.master_delimiter = master_delimiter(settings)
+        self.sockets.reload(settings)
+        self.hearing.reload(configuration)
         # Who opens the mailboxes may have changed, and with it whether anybody's password is kept.
         self._login.credentials = self._pns.credentials = (
             self._storage.credentials if keeps_passwords(settings) else None
         )
         self._configuration = configuration
         _tell_troubles(configuration)
-        for row in table.TABLE:
-            if row.effect is Effect.ENGINE and not row.is_reloadable and settings[row] != before[row]:
-                _log.warning("changed, needs a restart", key=row.key)
+        for key in changed:
+            _log.warning("changed, needs a restart", key=key)
 
     async def aclose(self) -> None:
-        """Close the transports, and the connections to the mail server."""
+        """Close the transports."""
         await asyncio.gather(self._delivery.routes.aclose(), *self._closing)
-        if self._mailboxes is not None:
-            await self._mailboxes.aclose()
+
+    def _status(self) -> Object:
+        return {
+            "node": self.hearing.node,
+            "version": __version__,
+            "since": time_text(self._began_at),
+            "ready": not self.outbox.is_full,
+            "outbox": {"depth": self.outbox.depth},
+            "sessions": len(self._sessions),
+            "sockets": len(self.sockets),
+            "handshakes": dict(self.sockets.counts),
+            "notify": dict(self._endpoint.counts),
+            **self.hearing.status(),
+        }
 
     def ready_line(self) -> str:
         """Return the line that says where a running engine is reached."""
@@ -166,10 +210,33 @@ class Engine:
         return " ".join(["ready", *reached])
 
 
+class Doors:
+    """Where mail and people come in: the server, its web sockets and the listeners, as the daemon's one ``Server``."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def start(self) -> None:
+        """Serve, then listen: what is heard can be asked about."""
+        await self._engine.server.start()
+        self._engine.hearing.start()
+
+    async def stop_accepting(self) -> None:
+        """Listen no more, end the web sockets, and answer what has begun."""
+        await self._engine.hearing.aclose()
+        await self._engine.sockets.aclose()
+        await self._engine.server.stop_accepting()
+
+    async def aclose(self) -> None:
+        """Close what is open."""
+        await self._engine.hearing.aclose()
+        await self._engine.server.aclose()
+
+
 def _tell_troubles(configuration: Configuration) -> None:
     """Say loudly which clients cannot be served, or which file would have named them, and what else is amiss."""
     for finding in render.in_order(configuration.findings):
-        if finding.severity is Severity.WARNING and is_heeded(finding, configuration.settings):
+        if finding.severity is Severity.WARNING:
             _log.warning("configuration", reason=render.line(finding))
     for finding in render.in_order(configuration.client_errors):
         _log.error(

@@ -9,17 +9,21 @@ from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 
 from oxpushctl import log
-from oxpushctl.app import Engine
+from oxpushctl.app import Doors, Engine
 from oxpushctl.config import state
 from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.own import USERS_AUTO_CREATE
+from oxpushctl.engine.clock import SystemClock
 from oxpushctl.engine.daemon import Daemon
 from oxpushctl.engine.systemd import ServiceManager
 from oxpushctl.errors import ConfigurationError, NotReachable, TryLater
+from oxpushctl.listeners.lingering import LingeringSessions
+from oxpushctl.listening import opened_listening
 from oxpushctl.storage import Storage, is_in_engine_memory, opened_storage
 from oxpushctl.stores import schema
 from oxpushctl.stores.memory import MemoryCredentialRows
 from oxpushctl.stores.sql import tables
+from oxpushctl.web.sessions import Sessions
 
 _log = log.get(__name__)
 
@@ -49,23 +53,29 @@ async def serve(
         for name in await storage.database.pending():
             _log.warning("refused until oxpushctl database upgrade: what does not fit the present tables", lacking=name)
         await _refuse_another_passphrase(storage)
-        engine = Engine(configuration, storage, memory)
+        clock = SystemClock()
+        sessions = Sessions.from_settings(configuration.settings, clock)
+        lingering = LingeringSessions(sessions)
+        async with opened_listening(configuration, storage, clock, lingering) as listening:
+            engine = Engine(configuration, storage, listening, sessions, lingering, memory)
 
-        async def reload() -> None:
-            engine.reload(await asyncio.to_thread(read_again))
+            async def reload() -> None:
+                engine.reload(await asyncio.to_thread(read_again))
 
-        daemon = Daemon(
-            dispatcher=engine.dispatcher,
-            outbox=engine.outbox,
-            server=engine.server,
-            reload=reload,
-            announce=lambda: announce(engine.ready_line()),
-            manager=ServiceManager(notify_socket),
-        )
-        _collect_seldom()
-        async with aclosing(engine):
-            await _with_background(daemon.run(), engine.housekeeping.run(), engine.successes.run())
-            await engine.successes.write()
+            daemon = Daemon(
+                dispatcher=engine.dispatcher,
+                outbox=engine.outbox,
+                server=Doors(engine),
+                reload=reload,
+                announce=lambda: announce(engine.ready_line()),
+                manager=ServiceManager(notify_socket),
+            )
+            collect_seldom()
+            async with aclosing(engine):
+                await _with_background(
+                    daemon.run(), engine.housekeeping.run(), engine.successes.run(), engine.session_check.run()
+                )
+                await engine.successes.write()
 
 
 async def _refuse_users_of_the_middleware(configuration: Configuration, storage: Storage) -> None:
@@ -109,7 +119,7 @@ async def _told_of_bugs(work: Coroutine[None, None, None]) -> None:
         _log.error("background work ended: bug", reason=f"{type(error).__name__}: {error}")
 
 
-def _collect_seldom() -> None:
+def collect_seldom() -> None:
     """Let the garbage collector look at what start-up made never again, and at the rest less often.
 
     Events and messages hold no cycles, so nearly all that it looks at is alive: at its defaults it took a sixth of the

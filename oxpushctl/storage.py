@@ -17,6 +17,7 @@ from oxpushctl.model import Origin, PushUser
 from oxpushctl.stores.devices import Devices
 from oxpushctl.stores.sql.credentials import SqlCredentialRows
 from oxpushctl.stores.sql.database import Database
+from oxpushctl.stores.sql.dovecot import SqlRegisteredMailboxes
 from oxpushctl.stores.sql.registrations import SqlRegistrationStore
 from oxpushctl.stores.sql.subscriptions import SqlSubscriptionStore
 from oxpushctl.stores.sql.users import SqlUserDirectory
@@ -55,14 +56,22 @@ async def opened_storage(
                     if kept.origin is Origin.SUBSCRIBING:
                         yield kept.user
 
+        patterns = configuration.settings[ALLOWED_CLIENTS]
+
         def is_client_allowed(client: str) -> bool:
-            return is_allowed(client, configuration.settings[ALLOWED_CLIENTS])
+            return is_allowed(client, patterns)
 
         yield Storage(
             database,
             SqlUserDirectory(database),
             registrations,
-            Devices(SqlSubscriptionStore(database, is_client_allowed), registrations, vault, kept_users),
+            Devices(
+                SqlSubscriptionStore(database, is_client_allowed),
+                registrations,
+                vault,
+                kept_users,
+                SqlRegisteredMailboxes(database),
+            ),
             vault,
         )
 

@@ -17,6 +17,7 @@ from oxpushctl import checks, serving
 from oxpushctl.cli.options import Invocation
 from oxpushctl.config import reading
 from oxpushctl.config.configuration import Configuration
+from oxpushctl.config.listening import ALLOW_PERMANENT_PUSH
 from oxpushctl.config.own import INTAKE_LISTEN
 from oxpushctl.model import DirectoryEntry, PushUser, Subscription
 from oxpushctl.sandbox.sandbox import Sandbox
@@ -69,9 +70,9 @@ class _Demo:
         sandbox = Sandbox(identity_in(self._etc))
         await sandbox.start()
         try:
-            etc = write_etc(
-                self._etc, sandbox.identity, endpoint=sandbox.url, settings={INTAKE_LISTEN.key: "127.0.0.1:0"}
-            )
+            # There is no mail server whose mailboxes could be listened to.
+            settings = {INTAKE_LISTEN.key: "127.0.0.1:0", ALLOW_PERMANENT_PUSH.key: "false"}
+            etc = write_etc(self._etc, sandbox.identity, endpoint=sandbox.url, settings=settings)
             configuration = self._configuration()
             await _fill(configuration)
             engine = asyncio.create_task(

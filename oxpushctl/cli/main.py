@@ -23,11 +23,14 @@ _COMPLETION = "_OXPUSHCTL_COMPLETE"  # what a shell sets that asks for completio
 
 _COMMANDS = {
     "run": "the engine, in the foreground, until SIGTERM or SIGINT",
+    "status": "how the running engine fares",
+    "listpushusers": "for whom new mail is listened for",
     "config": "check, show and explain the configuration",
     "users": "the directory of push users",
     "registrations": "for which users and apps mailboxes are listened to",
     "credentials": "the mail passwords that are kept for users whom nobody logs in",
     "subscriptions": "the devices that want to be told",
+    "dovecot": "what is registered at Dovecot, so that it tells of new mail",
     "database": "the tables that users and devices are kept in",
     "test-push": "one push through the real path, step by step",
     "sandbox": "a local stand-in for Apple and Google, with a page that shows the phones",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _FOLDED: Final = ("token", "mail", "alias", "reason")
 _FOLDED_WIDTH: Final = 8  # narrower, such a column is no longer read
+_LONGEST_TABLE: Final = 5000  # beyond, the width of a column is not worth the wait and the memory
 
 Cell = str | int | Sequence[str] | None
 Row = Mapping[str, Cell]
@@ -28,9 +29,9 @@ def say(text: str) -> None:
 
 
 def print_rows(columns: Sequence[str], rows: Iterable[Row], form: str, *, if_none: str) -> None:
-    """Print rows of these columns as ``table`` (tab-separated when piped), ``json``, ``jsonl`` or ``csv``.
+    """Print rows of these columns as ``table`` (tab-separated when piped), ``json``, ``jsonl``, ``csv`` or ``plain``.
 
-    Without rows a table is empty, and ``if_none`` says so on stderr.
+    Without rows a table is empty, and so are plain lines; ``if_none`` says so on stderr.
     """
     with printing(columns, form, if_none=if_none) as show:
         for row in rows:
@@ -38,12 +39,16 @@ def print_rows(columns: Sequence[str], rows: Iterable[Row], form: str, *, if_non
 
 
 @contextmanager
-def printing(columns: Sequence[str], form: str, *, if_none: str) -> Iterator[Callable[[Row], None]]:
-    """Yield what prints one row more; as ``print_rows`` does, but none is held unless a table is drawn of them."""
+def printing(columns: Sequence[str], form: str, *, if_none: str = "") -> Iterator[Callable[[Row], None]]:
+    """Yield what prints one row more; as ``print_rows`` does, but none is held unless a table is drawn of them.
+
+    Of very many no table is drawn.
+    """
     printer = _PRINTERS[form if form != "table" or sys.stdout.isatty() else "text"](columns)
     yield printer.show
-    if not printer.has_shown and form == "table":
-        say(if_none)
+    if not printer.has_shown and form in ("table", "plain"):
+        if if_none:
+            say(if_none)
         return
     printer.end()
     sys.stdout.flush()  # here it can still be told that nobody reads
@@ -62,7 +67,7 @@ class _Printer:
         self.has_shown = True
 
     def row(self, row: Row, *, is_first: bool) -> None:
-        click.echo(json.dumps(row, ensure_ascii=False))
+        click.echo(json_text(row))
 
     def end(self) -> None:
         """Print what is behind the last row, or stands for none."""
@@ -70,7 +75,7 @@ class _Printer:
 
 class _JsonPrinter(_Printer):
     def row(self, row: Row, *, is_first: bool) -> None:
-        text = json.dumps(row, ensure_ascii=False, indent=2).replace("\n", "\n  ")
+        text = json_text(row, indent=2).replace("\n", "\n  ")
         click.echo(("[\n  " if is_first else ",\n  ") + text, nl=False)
 
     def end(self) -> None:
@@ -81,7 +86,8 @@ class _CsvPrinter(_Printer):
     def row(self, row: Row, *, is_first: bool) -> None:
         if is_first:
             self._write(self._columns)
-        self._write([_text(row[column]) for column in self._columns])
+        text = printable if sys.stdout.isatty() else _text
+        self._write([text(row[column]) for column in self._columns])
 
     def end(self) -> None:
         if not self.has_shown:
@@ -96,28 +102,61 @@ class _TextPrinter(_Printer):
     def row(self, row: Row, *, is_first: bool) -> None:
         if is_first:
             click.echo("\t".join(self._columns))
-        click.echo("\t".join(_printable(row[column]) for column in self._columns))
+        click.echo("\t".join(printable(row[column]) for column in self._columns))
+
+
+class _PlainPrinter(_Printer):
+    def row(self, row: Row, *, is_first: bool) -> None:
+        click.echo(plain(self._columns, row))
 
 
 class _TablePrinter(_Printer):
+    """Draws a table at the end; what is too long for that is printed at once, as in a pipe."""
+
     def __init__(self, columns: Sequence[str]) -> None:
         super().__init__(columns)
         self._rows: list[Row] = []
+        self._text: _TextPrinter | None = None
 
     def row(self, row: Row, *, is_first: bool) -> None:
+        if self._text is not None:
+            self._text.show(row)
+            return
         self._rows.append(row)
+        if len(self._rows) > _LONGEST_TABLE:
+            say(f"More than {_LONGEST_TABLE} rows: no table is drawn of them.")
+            self._text = _TextPrinter(self._columns)
+            for each in self._rows:
+                self._text.show(each)
+            self._rows.clear()
 
     def end(self) -> None:
-        _draw(self._columns, self._rows)
+        if self._text is None:
+            _draw(self._columns, self._rows)
 
 
 _PRINTERS: Final[Mapping[str, type[_Printer]]] = {
     "json": _JsonPrinter,
     "jsonl": _Printer,
     "csv": _CsvPrinter,
+    "plain": _PlainPrinter,
     "text": _TextPrinter,
     "table": _TablePrinter,
 }
+
+
+def plain(columns: Sequence[str], row: Row) -> str:
+    """Write a row as a line: ``user=249, context=1, permanent=true``; what is empty is left out."""
+    return ", ".join(f"{column}={text}" for column in columns if (text := printable(row[column])))
+
+
+def json_text(value: object, *, indent: int | None = None) -> str:
+    """Write a value as JSON, which steers no terminal either: what does not show is escaped."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    lines = text.split("\n")
+    if all(map(str.isprintable, lines)):
+        return text
+    return "\n".join("".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line) for line in lines)
 
 
 def counted(number: int, noun: str) -> str:
@@ -191,14 +230,16 @@ def drawn(columns: Sequence[str], rows: Sequence[Row], width: int) -> Table:
 def _text(cell: Cell) -> str:
     if cell is None:
         return ""
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
     return str(cell) if isinstance(cell, str | int) else ",".join(cell)
 
 
 def _lines(cell: Cell) -> str:
     """Write a cell for a terminal: several texts below each other."""
-    return _printable(cell) if cell is None or isinstance(cell, str | int) else "\n".join(map(_printable, cell))
+    return printable(cell) if cell is None or isinstance(cell, str | int) else "\n".join(map(printable, cell))
 
 
-def _printable(cell: Cell) -> str:
+def printable(cell: Cell) -> str:
     """Write a cell so that it stays one cell of one line and cannot steer a terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in _text(cell))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
+
 import click
 
 from oxpushctl.cli.kept import in_words
 from oxpushctl.cli.options import Invocation
-from oxpushctl.cli.output import Row, counted, print_rows, say
+from oxpushctl.cli.output import Row, counted, printing, say
 from oxpushctl.cli.parameters import client_option, context_option, format_option, user_option
 from oxpushctl.cli.stored import named_user, with_storage
 from oxpushctl.config.allowed_clients import is_allowed
@@ -15,7 +17,7 @@ from oxpushctl.errors import UnknownEntry
 from oxpushctl.model import PushUser, Registration
 from oxpushctl.storage import Storage
 
-_COLUMNS = ("context", "user", "client")
+REGISTRATION_COLUMNS = ("context", "user", "client")
 
 
 @click.group()
@@ -34,11 +36,13 @@ def list_(invocation: Invocation, context: int | None, user: str | None, client:
 
     async def show(storage: Storage) -> None:
         owner = None if user is None else await named_user(storage.database, context, user)
-        found = await storage.registrations.listing(owner, client, context=context)
-        rows: list[Row] = [
-            {"context": each.user.context, "user": each.user.user, "client": each.client} for each in found
-        ]
-        print_rows(_COLUMNS, rows, form, if_none="No registrations.")
+        found = storage.registrations.walk(
+            context if owner is None else owner.context, None if owner is None else owner.user, client
+        )
+        with printing(REGISTRATION_COLUMNS, form, if_none="No registrations.") as show_row:
+            async with aclosing(found):
+                async for each in found:
+                    show_row(registration_row(each))
 
     with_storage(invocation.configuration(), show)
 
@@ -86,6 +90,15 @@ def remove(invocation: Invocation, context: int | None, user: str, client: str |
     if not removed:
         raise UnknownEntry("no such registration")
     say(f"{counted(removed, 'registration')} removed.")
+
+
+def registration_row(registration: Registration) -> Row:
+    """Return a registration as a row of a list."""
+    return {
+        "context": registration.user.context,
+        "user": registration.user.user,
+        "client": registration.client,
+    }
 
 
 def not_allowed(client: str) -> str:

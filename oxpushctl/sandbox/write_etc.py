@@ -7,7 +7,7 @@
     pns-apns-options.yml        one client with a certificate, one with a provider token
     pns-gcm-options.yml         both clients with the service account
     server.properties           the login for Dovecot's notify requests
-    oxpushctl.properties        where the sandbox is, and where to listen
+    oxpushctl.properties        where the sandbox is
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import javaproperties
 import orjson
 
 from oxpushctl.config.clients.options import APNS_FILE, FACADE_CLIENT, GCM_FILE
-from oxpushctl.config.own import APNS_PRODUCTION, APNS_SANDBOX, FCM_ENDPOINT, INTAKE_LISTEN, TLS_CA
+from oxpushctl.config.own import APNS_PRODUCTION, APNS_SANDBOX, FCM_ENDPOINT, TLS_CA
 from oxpushctl.config.properties import APN_ENABLED, GCM_ENABLED, REST_LOGIN, REST_PASSWORD
 from oxpushctl.errors import BadData, MissingFile
 from oxpushctl.sandbox import identity
@@ -76,13 +76,12 @@ def _files(folder: Path, endpoint: str, rest_password: str, settings: Mapping[st
         APNS_SANDBOX.key: endpoint,
         FCM_ENDPOINT.key: endpoint,
         TLS_CA.key: str(folder.resolve() / KEYS / identity.CA_FILE),
-        INTAKE_LISTEN.key: ",".join(INTAKE_LISTEN.default),
         **settings,
     }
     return {
         APN_ENABLED.file: _properties({APN_ENABLED.key: "true", GCM_ENABLED.key: "true"}),
         REST_LOGIN.file: _properties({REST_LOGIN.key: _REST_LOGIN, REST_PASSWORD.key: rest_password}),
-        INTAKE_LISTEN.file: _properties(own),
+        TLS_CA.file: _properties(own),
         APNS_FILE: _APNS_OPTIONS,
         GCM_FILE: _GCM_OPTIONS,
     }

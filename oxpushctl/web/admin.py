@@ -6,6 +6,8 @@
                                    {"left":[{"context":1,"user":3}]}    and these users are not there any more
     /oxpushctl/v1/credentials/…          the passwords that are kept in this engine's memory
 
+What only tells, and lists of any length, is asked for with ``GET``: ``admin_reports``.
+
 An error is ``{"error":TEXT}``: 400 for what cannot be used, 409 for what this engine is not configured for, 503 for
 what may work later; 403 and 415 for what a browser sends on behalf of a page, which may be anybody's.
 """
@@ -67,17 +69,25 @@ def _handler(operation: Operation) -> Handler:
     return handle
 
 
-def _refusal(request: web.BaseRequest) -> web.Response | None:
+def refusal_of_pages(request: web.BaseRequest) -> web.Response | None:
     """Return the answer to what no command sends but a browser may, for any page that is open in it.
 
     It reaches what its machine reaches, and adds the password that an operator once typed into it.
     """
     if "Origin" in request.headers or request.headers.get("Sec-Fetch-Site", "none") != "none":
         return error(403, "this is for commands, not for pages in a browser")
-    # A page of another origin can send this type only if we agreed before (Fetch, CORS-safelisted request-header).
-    if request.content_type != CONTENT_TYPE:
-        return error(415, f"the body is to be {CONTENT_TYPE}")
     return None
+
+
+def _refusal(request: web.BaseRequest) -> web.Response | None:
+    """Return the same, or the answer to a body of another type.
+
+    A page of another origin can send this type only if we agreed before (Fetch, CORS-safelisted request-header).
+    """
+    refusal = refusal_of_pages(request)
+    if refusal is None and request.content_type != CONTENT_TYPE:
+        return error(415, f"the body is to be {CONTENT_TYPE}")
+    return refusal
 
 
 async def _answer(operation: Callable[[Object], Awaitable[Object]], body: bytes) -> web.Response:

@@ -6,10 +6,12 @@ import base64
 import hashlib
 import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import aiohttp
 
@@ -29,12 +31,15 @@ from oxpushctl.model import PushUser
 from oxpushctl.web.admin import CHANGED_PATH, CONTENT_TYPE
 from oxpushctl.web.kept_json import Object, decode, encode, from_user
 from oxpushctl.web.listen import Address
+from oxpushctl.web.row_lines import BrokenOff, rows_of
 
 _CONNECT_S = 5.0
 _ANSWER_S = 60.0
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _CERTIFICATE_LIMIT = 1024 * 1024
 _HEADERS = {"Content-Type": CONTENT_TYPE}
+# Rows may take as long as they are many; a reader may pause them for as long as it likes.
+_ROWS_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_ANSWER_S)
 # Who listens everywhere is reached here.
 _HERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}  # noqa: S104  # nothing is bound
 
@@ -50,6 +55,15 @@ class Access:
     login: str = ""
     password: str = field(default="", repr=False)
     certificate: Path | None = None
+
+
+class _RequestOptions(TypedDict, total=False):
+    """What a request has besides method and path."""
+
+    data: bytes
+    params: Mapping[str, str]
+    headers: Mapping[str, str]
+    timeout: aiohttp.ClientTimeout
 
 
 class NoEngine(NotReachable):
@@ -96,36 +110,61 @@ class AdminClient:
         ``NotPermitted`` where this login, password or system user is refused; ``BadData``, ``ConfigurationError`` or
         ``TryLater`` where the engine does.
         """
-        content = encode(body)
+        async with self._answer("POST", path, data=encode(body), headers=_HEADERS) as (address, response):
+            return _judged(address, response.status, await response.read())
+
+    async def told(self, path: str) -> Object:
+        """Return what an engine tells when it is asked for a path, an object; raise as ``ask`` does."""
+        async with self._answer("GET", path) as (address, response):
+            return _judged(address, response.status, await response.read())
+
+    async def rows(self, path: str, query: Mapping[str, object]) -> AsyncGenerator[Object, None]:
+        """Yield the rows of an array of whatever length as they come, asked for with those of a query that are set.
+
+        Raise as ``ask`` does, also when it was broken off: what was yielded is not all then.
+        """
+        params = {name: str(value) for name, value in query.items() if value is not None}
+        async with self._answer("GET", path, params=params, timeout=_ROWS_TIMEOUT) as (address, response):
+            if response.status != HTTPStatus.OK:
+                _judged(address, response.status, await response.read())
+            try:
+                async for row in rows_of(response.content.iter_any()):
+                    yield row
+            except BadData as problem:
+                raise _trouble(address, HTTPStatus.NOT_FOUND, str(problem)) from problem
+            except BrokenOff as problem:
+                raise _broken_off(address) from problem
+
+    @asynccontextmanager
+    async def _answer(
+        self, method: str, path: str, **request: Unpack[_RequestOptions]
+    ) -> AsyncIterator[tuple[Address, aiohttp.ClientResponse]]:
+        """Ask at one address after the other; the answer is read in the block, whose errors are told as ours."""
         refused: NotPermitted | None = None
         for address in self._addresses:
             try:
-                return await self._ask(address, path, content)
+                response = await self._asked(address, method, path, request)
             except PermissionError:
                 refused = NotPermitted(f"{address} may not be opened: run the command as the engine's system user")
             except aiohttp.ClientConnectorError:
                 continue
+            else:
+                async with response:
+                    with _own_errors(address):
+                        yield address, response
+                return
         named = ", ".join(map(str, self._addresses))
         raise refused or NoEngine(f"no engine answers at {named}: start it with oxpushctl run")
 
-    async def _ask(self, address: Address, path: str, content: bytes) -> Object:
+    async def _asked(
+        self, address: Address, method: str, path: str, request: _RequestOptions
+    ) -> aiohttp.ClientResponse:
         """Ask at one address; raise ``aiohttp.ClientConnectorError`` or ``PermissionError`` when nobody is there."""
         session = self._sessions.get(address)
         if session is None:
             session = self._sessions[address] = self._connected(address)
-        try:
-            async with session.post(path, data=content, headers=_HEADERS, allow_redirects=False) as response:
-                return _judged(address, response.status, await response.read())
-        except aiohttp.ServerFingerprintMismatch as problem:
-            raise _other_certificate(address) from problem
-        except aiohttp.ClientConnectorError as problem:
-            if isinstance(problem.os_error, PermissionError):
-                raise problem.os_error from problem
-            raise
-        except TimeoutError as problem:
-            raise NotReachable(f"the engine at {address} does not answer in time") from problem
-        except aiohttp.ClientError as problem:
-            raise NotReachable(f"the engine at {address} does not answer: {type(problem).__name__}") from problem
+        with _own_errors(address):
+            return await session.request(method, path, allow_redirects=False, **request)
 
     def _connected(self, address: Address) -> aiohttp.ClientSession:
         timeout = aiohttp.ClientTimeout(total=_ANSWER_S, sock_connect=_CONNECT_S)
@@ -142,6 +181,25 @@ class AdminClient:
             return aiohttp.ClientSession(f"http://{authority}", headers=headers, timeout=timeout)
         connector = aiohttp.TCPConnector(ssl=aiohttp.Fingerprint(_fingerprint(self._access.certificate)))
         return aiohttp.ClientSession(f"https://{authority}", headers=headers, timeout=timeout, connector=connector)
+
+
+@contextmanager
+def _own_errors(address: Address) -> Iterator[None]:
+    """Turn what a library says of a connection into errors of ours, but for what says that nobody is there."""
+    try:
+        yield
+    except aiohttp.ServerFingerprintMismatch as problem:
+        raise _other_certificate(address) from problem
+    except aiohttp.ClientConnectorError as problem:
+        if isinstance(problem.os_error, PermissionError):
+            raise problem.os_error from problem
+        raise
+    except TimeoutError as problem:
+        raise NotReachable(f"the engine at {address} does not answer in time") from problem
+    except aiohttp.ClientPayloadError as problem:
+        raise _broken_off(address) from problem
+    except aiohttp.ClientError as problem:
+        raise NotReachable(f"the engine at {address} does not answer: {type(problem).__name__}") from problem
 
 
 def _fingerprint(path: Path) -> bytes:
@@ -184,6 +242,10 @@ def _trouble(address: Address, status: int, words: str) -> OxpushctlError:
         case HTTPStatus.INTERNAL_SERVER_ERROR:
             return NotReachable(f"the engine at {address} has failed: look into its log")
     return NotReachable(f"what answers at {address} does not know this request: restart the engine if it is older")
+
+
+def _broken_off(address: Address) -> NotReachable:
+    return NotReachable(f"the engine at {address} broke off its answer: its log says why")
 
 
 def _other_certificate(address: Address) -> NotReachable:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ import pytest
 from oxpushctl.config import reading
 from oxpushctl.config.flow import flow
 from oxpushctl.config.flow.drawing import drawn
+from oxpushctl.config.listening import NOTIFY_ENABLED, NOTIFY_PORT
 from oxpushctl.config.own import INTAKE_LISTEN
 from oxpushctl.sandbox.sandbox import Sandbox
 from oxpushctl.sandbox.write_etc import identity_in, write_etc
@@ -24,6 +27,7 @@ from tests.listeners.scripted import scripted
 from tests.peers import engine
 from tests.peers.dovecot import PASSWORD, Dovecot, LogIns
 from tests.peers.ports import free_port
+from tests.waiting import until
 
 PROGRAM = str(Path(sys.executable).with_name("oxpushctl"))
 SECRET = "s3same-öffne"
@@ -262,10 +266,20 @@ async def test_providers_are_tried(sandbox: Sandbox, tmp_path: Path) -> None:
 
 
 async def test_engine_that_runs(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Its addresses are held by whom they are for: nothing is said of them."""
+    """Its addresses are held by whom they are for: nothing is said of them, as of what another program holds."""
     etc, state = tmp_path / "etc", tmp_path / "state"
-    port = free_port()
-    write_etc(etc, sandbox.identity, endpoint=sandbox.url, settings={INTAKE_LISTEN.key: f"127.0.0.1:{port}"})
-    async with engine.running(etc, state):
+    port, datagrams = free_port(), free_port(socket.SOCK_DGRAM)
+    addresses = {INTAKE_LISTEN.key: f"127.0.0.1:{port}", NOTIFY_ENABLED.key: "true", NOTIFY_PORT.key: str(datagrams)}
+    write_etc(etc, sandbox.identity, endpoint=sandbox.url, settings=addresses)
+
+    async def told() -> list[str]:
         _, out, _ = await engine.command(etc, state, "config", "check", "-f", "json")
-    assert [each["message"] for each in json.loads(out)["findings"] if each["code"].startswith("OXP70")] == []
+        return [each["key"] for each in json.loads(out)["findings"] if each["code"].startswith("OXP70")]
+
+    async with engine.running(etc, state) as running:
+        await until(lambda: "datagrams are listened for" in running.log())
+        while_it_runs = await told()
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as another:
+        another.bind(("127.0.0.1", datagrams))
+        afterwards = await told()
+    assert (while_it_runs, afterwards) == ([], [NOTIFY_PORT.key])

@@ -74,7 +74,8 @@ def test_page_of_a_key_says_all_that_is_known(command: Command) -> None:
     assert command("config", "explain", "com.openexchange.push.imapidle.enabled").stdout == (
         "com.openexchange.push.imapidle.enabled\n"
         "\n"
-        "Whether IMAP IDLE sessions tell of new mail, one a user. Second choice, after Dovecot.\n"
+        "Whether IMAP IDLE sessions tell of new mail, one a user. Second choice, for those whom Dovecot does\n"
+        "not serve.\n"
         "\n"
         "  kind          true or false\n"
         "  default       false\n"
@@ -82,7 +83,7 @@ def test_page_of_a_key_says_all_that_is_known(command: Command) -> None:
         "  file          push_imapidle.properties\n"
         "  since         version 7.10.4 of the middleware\n"
         "  takes effect  on reload\n"
-        "  heeded by     the configuration's check and flow only: listeners are not part of this version\n"
+        "  heeded by     the engine and the commands\n"
         "  cascade       the middleware may know other values for some contexts and users; they are not\n"
         "                evaluated here\n"
         "  changes       8.13: default false, before true\n"

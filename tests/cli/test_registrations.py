@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.cli.command import Command, Ended
 from tests.cli.keeping import PASSPHRASE, keep, keeping, listed
+from tests.cli.watched import watched
 from tests.stores.kept_passwords import value_8
 
 CLIENT = "open-xchange-mobile-api-facade"
@@ -119,3 +126,50 @@ def test_password_that_goes_with_the_last(oxpushctl: Command) -> None:
 
     assert with_another == [3, 4]
     assert [row["user"] for row in listed(oxpushctl)] == [4]
+
+
+def _fill(oxpushctl: Command, number: int) -> None:
+    """Register so many users."""
+    assert oxpushctl.process("database", "create").code == 0
+    with closing(sqlite3.connect(oxpushctl.state / "oxpushctl.db")) as database, database:
+        rows = ((1 + each % 7, 1 + each, CLIENT) for each in range(number))
+        database.executemany("INSERT INTO registeredPush (cid, user, client) VALUES (?, ?, ?)", rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["json", "jsonl", "csv", "table"])
+def test_very_many(oxpushctl: Command, form: str) -> None:
+    """However many there are, the command holds no more than a few of them."""
+    arguments = ("registrations", "list", "-f", form)
+    _, before_kib = _peak(oxpushctl, *arguments)
+    _fill(oxpushctl, 50_000)
+
+    printed, kib = _peak(oxpushctl, *arguments)
+
+    assert printed == 50_000
+    assert kib - before_kib < 5 * 1024  # some 200 bytes a row, were they all there at once
+
+
+def _peak(oxpushctl: Command, *arguments: str) -> tuple[int, int]:
+    """Run a command in a process of its own; return how often the client was printed, and its peak memory in KiB."""
+    program = Path(sys.executable).with_name("oxpushctl")
+    environ = {**os.environ, "STATE_DIRECTORY": str(oxpushctl.state)}
+    with (oxpushctl.etc.parent / "printed").open("wb+") as printed:
+        call = [str(program), "--etc", str(oxpushctl.etc), *arguments]
+        process = subprocess.Popen(call, stdout=printed, stderr=subprocess.DEVNULL, env=environ)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        printed.seek(0)
+        return printed.read().count(CLIENT.encode()), usage.ru_maxrss
+
+
+@pytest.mark.parametrize(("number", "is_table"), [(5000, True), (5001, False)])
+async def test_many_on_a_terminal(oxpushctl: Command, number: int, is_table: bool) -> None:
+    """A table of very many would take too long: it is said, and lines are printed."""
+    await asyncio.to_thread(_fill, oxpushctl, number)
+    async with watched(oxpushctl, "registrations", "list", terminal=(24, 80)) as seen:
+        await seen.shows(CLIENT, times=number)
+
+    assert ("context\tuser\tclient\r\n1\t1\t" in seen.stdout) == (not is_table)
+    assert seen.stdout.count(CLIENT) == number
+    assert seen.stderr == ("" if is_table else "More than 5000 rows: no table is drawn of them.\n")

@@ -10,6 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from oxpushctl.config.listening import ALLOW_PERMANENT_PUSH
 from oxpushctl.config.own import INTAKE_LISTEN
 from oxpushctl.sandbox.sandbox import Sandbox
 from oxpushctl.sandbox.write_etc import CERTIFICATE_CLIENT, Etc, identity_in, write_etc
@@ -30,9 +31,9 @@ class Ground:
     def etc(self) -> Path:
         return self.written.folder
 
-    async def run(self, *arguments: str) -> tuple[int, str, str]:
+    async def run(self, *arguments: str, input_text: str = "") -> tuple[int, str, str]:
         """Run a command on this configuration."""
-        return await command(self.etc, self.state, *arguments)
+        return await command(self.etc, self.state, *arguments, input_text=input_text)
 
     async def subscribe(self, transport: str, token: str, user: int = 3, client: str = CERTIFICATE_CLIENT) -> None:
         """Subscribe a device by command."""
@@ -62,6 +63,7 @@ async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
     etc = tmp_path / "etc"
     sandbox = Sandbox(identity_in(etc), keep=5000)
     await sandbox.start()
-    written = write_etc(etc, sandbox.identity, endpoint=sandbox.url, settings={INTAKE_LISTEN.key: "127.0.0.1:0"})
+    settings = {INTAKE_LISTEN.key: "127.0.0.1:0", ALLOW_PERMANENT_PUSH.key: "false"}  # there is no mail server
+    written = write_etc(etc, sandbox.identity, endpoint=sandbox.url, settings=settings)
     yield Ground(sandbox, written, tmp_path / "state")
     await sandbox.aclose()

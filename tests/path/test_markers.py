@@ -49,10 +49,10 @@ def of_process(pid: int) -> dict[str, bytes]:
 async def test_nothing_of_it_lasts(ground: Ground, kept_in: str, tmp_path: Path) -> None:
     """After log-in, subscription, push, verification and rotation, no file has the password or a word of the mail."""
     with Redis(is_persistent=True) as redis:
-        settings = {"com_openexchange_push_credstorage_rdb": "true" if kept_in == "database" else "false"}
+        settings = {"com.openexchange.push.credstorage.rdb": "true" if kept_in == "database" else "false"}
         if kept_in == "redis":
-            settings["oxpushctl_credentials_url"] = redis.url
-        async with town(ground, passwords={**PASSWORDS, ANNA: PASSWORD}, **settings) as place:
+            settings["oxpushctl.credentials.url"] = redis.url
+        async with town(ground, passwords={**PASSWORDS, ANNA: PASSWORD}, settings=settings) as place:
             app = await place.logged_in(ANNA, PASSWORD)
             await asyncio.to_thread(app.log_in, ANNA, "Qx7-wrong-marker")
             app = await place.logged_in(ANNA, PASSWORD)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import imaplib
 import json
+import signal
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
+from typing import Literal
 
 from oxpushctl.config.listening import CREDSTORAGE_RDB
 from oxpushctl.config.own import INTAKE_LISTEN, PUBLIC_LISTEN, REGISTRATION
@@ -18,7 +21,7 @@ from oxpushctl.config.properties import CREDSTORAGE_ENABLED, MAIL_SERVER_URL, PA
 from oxpushctl.sandbox.write_etc import write_etc
 from oxpushctl.web.notify import PATH
 from tests.path.conftest import Ground
-from tests.path.mail_app import MailApp
+from tests.path.mail_app import CLIENT, MailApp
 from tests.peers import engine
 from tests.peers.dovecot import Dovecot, Driver, LogIns
 from tests.peers.engine import Engine
@@ -35,6 +38,10 @@ passdb {{
 }}"""
 
 
+_LOG_INS = LogIns()
+Storage = Literal["sdbox", "maildir"]
+
+
 @dataclass
 class Town:
     """The directory has Anna, user 3, and Berta, user 4 of context 1."""
@@ -43,14 +50,15 @@ class Town:
     dovecot: Dovecot
     passwords: Path
     engine: Engine
+    engines: AsyncExitStack
 
-    def app(self) -> MailApp:
+    def app(self, client: str = CLIENT) -> MailApp:
         """Return an app that is not logged in."""
-        return MailApp(self.engine.public)
+        return MailApp(self.engine.public, client)
 
-    async def logged_in(self, name: str = ANNA, password: str = "") -> MailApp:
+    async def logged_in(self, name: str = ANNA, password: str = "", client: str = CLIENT) -> MailApp:
         """Return an app that is."""
-        app = self.app()
+        app = self.app(client)
         answer = await asyncio.to_thread(app.log_in, name, password or PASSWORDS[name])
         assert "session" in answer, answer
         return app
@@ -61,6 +69,30 @@ class Town:
         assert code == 0, err
         found: list[dict[str, object]] = json.loads(out)
         return found
+
+    async def stop(self) -> None:
+        """End the engine in an orderly way."""
+        self.engine.signal(signal.SIGTERM)
+        assert await self.engine.wait() == 0, self.engine.log()
+
+    async def start(self) -> None:
+        """Start it again, at the same addresses."""
+        self.engine = await self.engines.enter_async_context(engine.running(self.ground.etc, self.ground.state))
+
+    async def restart(self) -> None:
+        """Do both."""
+        await self.stop()
+        await self.start()
+
+    async def listening(self, *lines: str, timeout_s: float = 30.0) -> None:
+        """Return when ``oxpushctl listpushusers`` prints these lines and no others."""
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while True:  # a command is never broken off
+            _, out, err = await self.ground.run("listpushusers")
+            if out.splitlines() == list(lines):
+                return
+            is_late = asyncio.get_running_loop().time() > deadline
+            assert not is_late, f"wanted {lines}, got {out!r} {err!r}; {self.engine.log()}"
 
     async def change_passwords(self, passwords: Mapping[str, str]) -> None:
         """Let the mail server take these from now on, and return when it does: it looks once a second."""
@@ -91,15 +123,23 @@ def write_passwords(file: Path, passwords: Mapping[str, str]) -> None:
 
 
 @asynccontextmanager
-async def town(ground: Ground, *, passwords: Mapping[str, str] = PASSWORDS, **settings: str) -> AsyncIterator[Town]:
-    """Build it; ``settings`` are properties, their dots written as underscores."""
+async def town(
+    ground: Ground,
+    *,
+    passwords: Mapping[str, str] = PASSWORDS,
+    storage: Storage = "sdbox",
+    log_ins: LogIns = _LOG_INS,
+    settings: Mapping[str, str] = MappingProxyType({}),
+    **more: str,
+) -> AsyncIterator[Town]:
+    """Build it; ``settings`` are properties, and so are ``more``, their dots written as underscores."""
     intake = free_port()
     with ExitStack() as stack:
         folder = stack.enter_context(readable_folder())
         write_passwords(folder / "passwords", passwords)
         url = f"http://{ground.written.rest_login}:{ground.written.rest_password}@127.0.0.1:{intake}{PATH}"
-        log_ins = LogIns(passdbs=_PASSDB.format(file=folder / "passwords"), master=MASTER)
-        dovecot = stack.enter_context(Dovecot(Driver(url), log_ins=log_ins))
+        judged = replace(log_ins, passdbs=_PASSDB.format(file=folder / "passwords"), master=MASTER)
+        dovecot = stack.enter_context(Dovecot(Driver(url), storage=storage, log_ins=judged))
         wanted = {
             INTAKE_LISTEN.key: f"127.0.0.1:{intake}",
             PUBLIC_LISTEN.key: "127.0.0.1:0",
@@ -108,14 +148,16 @@ async def town(ground: Ground, *, passwords: Mapping[str, str] = PASSWORDS, **se
             CREDSTORAGE_RDB.key: "true",
             PASSCRYPT.key: PASSCRYPT_TEXT,
             REGISTRATION.key: "both",
-            **{key.replace("_", "."): value for key, value in settings.items()},
+            **settings,
+            **{key.replace("_", "."): value for key, value in more.items()},
         }
         write_etc(ground.etc, ground.sandbox.identity, endpoint=ground.sandbox.url, settings=wanted)
         for user, login in ((3, ANNA), (4, BERTA)):
             code, _, err = await ground.run("users", "add", "-c", "1", "-u", str(user), "--login", login)
             assert code == 0, err
-        async with engine.running(ground.etc, ground.state) as running:
-            yield Town(ground, dovecot, folder / "passwords", running)
+        async with AsyncExitStack() as engines:
+            running = await engines.enter_async_context(engine.running(ground.etc, ground.state))
+            yield Town(ground, dovecot, folder / "passwords", running, engines)
 
 
 @contextmanager

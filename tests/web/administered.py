@@ -41,10 +41,11 @@ async def admin(
     credentials: Credentials | None = None,
     routes: Routes | None = None,
     tls: ssl.SSLContext | None = None,
+    grace_s: float = 5.0,
 ) -> AsyncIterator[Admin]:
     """Serve at addresses, with the password at TCP ones; ``routes`` in place of the admin's own."""
     serving = Admin()
-    server = Server([], {}, is_ready=lambda: True, clock=HandClock(), tls=tls)
+    server = Server([], {}, is_ready=lambda: True, clock=HandClock(), tls=tls, grace_s=grace_s)
     server.add(
         listen,
         admin_routes(rows, serving.note) if routes is None else routes,
