@@ -13,10 +13,14 @@ from oxpushctl.cli.options import Invocation
 from oxpushctl.cli.output import Row, counted, print_rows, say
 from oxpushctl.cli.parameters import context_option, format_option, user_id_option
 from oxpushctl.cli.stored import with_storage
+from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.listening import CREDSTORAGE_RDB
-from oxpushctl.errors import BadData, UnknownEntry
+from oxpushctl.engine.clock import SystemClock
+from oxpushctl.errors import BadData, OxpushctlError, UnknownEntry
+from oxpushctl.listening import NoSessions, opened_listening
 from oxpushctl.model import DirectoryEntry, PushUser, Removed
 from oxpushctl.storage import Storage
+from oxpushctl.stores.sql.dovecot import SqlRegisteredMailboxes
 from oxpushctl.web.admin_client import NoEngine
 
 _COLUMNS = ("context", "user", "login", "mail", "alias")
@@ -73,7 +77,7 @@ def list_(invocation: Invocation, form: str) -> None:
 @user_id_option()
 @click.pass_obj
 def remove(invocation: Invocation, context: int, user: int) -> None:
-    """Remove a user from the directory, with its devices and the password that is kept for it.
+    """Remove a user from the directory, with its devices, its kept password and its registration at Dovecot.
 
     Whoever is logged in as the user is logged out. The user id is given to nobody else afterwards, since the mailbox
     may still name it: only the same login gets it back, or another one with `users add --rename`. The devices of a user
@@ -81,10 +85,10 @@ def remove(invocation: Invocation, context: int, user: int) -> None:
     """
     invocation.start_quiet_logging()
     configuration = invocation.configuration()
-    gone, is_kept_elsewhere = PushUser(context, user), not configuration.settings[CREDSTORAGE_RDB]
+    gone = PushUser(context, user)
     removed = with_storage(
         configuration,
-        lambda storage: _depart(storage, gone, is_kept_elsewhere=is_kept_elsewhere),
+        lambda storage: _depart(configuration, storage, gone),
         is_writing=True,
         is_engine_wanted=True,
         left=[gone],
@@ -124,17 +128,28 @@ def import_(invocation: Invocation, file: str, *, rename: bool) -> None:
     lines.tell("user")
 
 
-async def _depart(storage: Storage, user: PushUser, *, is_kept_elsewhere: bool) -> Removed | None:
-    """Remove a user with all that is stored for it; ``is_kept_elsewhere``: its password is not in the database."""
+async def _depart(configuration: Configuration, storage: Storage, user: PushUser) -> Removed | None:
+    """Remove a user with all that is stored for it."""
     if await storage.users.entry(user) is None:
         return None
+    await _unregister(configuration, storage, user)
     has_password = False
-    # First, as nobody would look for it once the user is gone.
-    if is_kept_elsewhere and storage.credentials is not None:
+    # First, as nobody would look for it once the user is gone: it is not in the database.
+    if not configuration.settings[CREDSTORAGE_RDB] and storage.credentials is not None:
         with suppress(NoEngine):  # in whose memory it would be
             has_password = await storage.credentials.remove(user)
     removed = await storage.users.remove(user)
     return None if removed is None else replace(removed, has_password=removed.has_password or has_password)
+
+
+async def _unregister(configuration: Configuration, storage: Storage, user: PushUser) -> None:
+    """Take back what tells Dovecot of a user while its password is there; say it where that cannot be."""
+    if not await SqlRegisteredMailboxes(storage.database).read([user]):
+        return
+    async with opened_listening(configuration, storage, SystemClock(), NoSessions()) as listening:
+        [cleared] = await listening.registry.clear([user])
+    if isinstance(cleared, OxpushctlError):
+        say(f"The mailbox of user {user.user} of context {user.context} may still be registered at Dovecot: {cleared}")
 
 
 def _read(members: Members) -> DirectoryEntry:

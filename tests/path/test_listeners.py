@@ -194,3 +194,36 @@ async def test_no_mail_server(ground: Ground) -> None:
     assert [line.split(" ", 2)[2][:60] for line in log.splitlines() if " warning " in line] == [
         'configuration reason="warning OXP315 com.openexchange.mail.m'
     ]
+
+
+async def test_user_that_is_removed(ground: Ground) -> None:
+    """Its mailbox is no longer registered, though nothing opens it any more: what tells Dovecot of it went first."""
+    async with town(ground, settings=_DOVECOT) as place:
+        app = await place.logged_in()
+        await asyncio.to_thread(app.subscribe, "aa11")
+        await place.listening("user=3, context=1, permanent=true")
+        before = await asyncio.to_thread(place.dovecot.registration, ANNA, PASSWORDS[ANNA])
+        removed = await ground.run("users", "remove", "-c", "1", "-u", "3")
+        await place.listening()
+        left = await asyncio.to_thread(place.dovecot.registration, ANNA, PASSWORDS[ANNA])
+        kept = await place.listed("credentials")
+        log = place.engine.log()
+    assert (before, left, kept) == (SIGNED, None, [])
+    assert removed == (0, "", "User 3 of context 1 removed, with 1 device and the kept password.\n")
+    assert " warning " not in log
+
+
+async def test_user_that_is_removed_while_the_mail_server_is_away(ground: Ground) -> None:
+    """It goes all the same, and it is said that its mailbox may still be registered."""
+    async with town(ground, settings=_DOVECOT) as place:
+        app = await place.logged_in()
+        await asyncio.to_thread(app.subscribe, "aa11")
+        await place.listening("user=3, context=1, permanent=true")
+        await place.stop()
+        await asyncio.to_thread(place.dovecot.halt)
+        code, _, err = await ground.run("users", "remove", "-c", "1", "-u", "3")
+    warning, removed = err.splitlines()
+    assert (code, removed) == (0, "User 3 of context 1 removed, with 1 device and the kept password.")
+    assert warning.startswith(
+        "The mailbox of user 3 of context 1 may still be registered at Dovecot: imap://127.0.0.1:"
+    )
