@@ -63,6 +63,8 @@ userdb {{
 first_valid_uid = 1
 mail_location = {location}
 mail_fsync = never
+# Where others on this machine have used up the kernel's inotify instances, IDLE is told of new mail by this.
+mailbox_idle_check_interval = 1 s
 namespace inbox {{
   inbox = yes
   separator = /
