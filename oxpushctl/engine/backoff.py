@@ -7,7 +7,8 @@ from __future__ import annotations
 
 # Who was running a moment ago is started again within this time: spread, since all of a server's are lost at once.
 FIRST_S = 1.0
-TROUBLE_LONGEST_S = 300.0
+# How late the last listener may be back after a long outage; the rate of log-ins keeps all of them from coming at once.
+TROUBLE_LONGEST_S = 60.0
 # A server counts refused log-ins, slows everybody's down for them, or locks the account.
 REFUSED_S, REFUSED_LONGEST_S = 20 * 60.0, 4 * 3600.0
 OVER_LIMIT_S, OVER_LIMIT_LONGEST_S = 60.0, 600.0

@@ -137,8 +137,8 @@ async def test_lost_again_and_again() -> None:
                     imap.lose(AWAY, ANTON)
                 await stage.clock.turn(1)
             starts.append(len(imap.starts))
-        assert starts[0] < 12
-        assert starts[1] - starts[0] <= 3
+        assert starts[0] < 20
+        assert starts[1] - starts[0] <= 2 * 300 / TROUBLE_LONGEST_S
 
 
 async def test_lost_while_it_starts() -> None:
