@@ -21,12 +21,11 @@ from oxpushctl.engine.delivery import Delivery
 from oxpushctl.engine.dispatcher import Dispatcher
 from oxpushctl.engine.housekeeping import LOOK_S, SWEEP_S, Housekeeping
 from oxpushctl.engine.implicit import WithImplicit
-from oxpushctl.engine.outbox import MemoryOutbox
 from oxpushctl.engine.routes import Routes
 from oxpushctl.engine.successes import Successes
 from oxpushctl.errors import ConfigurationError
 from oxpushctl.hearing import Hearing
-from oxpushctl.interfaces import CredentialRows
+from oxpushctl.interfaces import CredentialRows, Outbox
 from oxpushctl.listeners.lingering import LingeringSessions
 from oxpushctl.listeners.mail_server import mail_login, master_delimiter
 from oxpushctl.listeners.mailboxes import NoMailServer
@@ -66,6 +65,7 @@ class Engine:
         sessions: Sessions,
         lingering: LingeringSessions,
         memory: CredentialRows | None,
+        outbox: Outbox,
     ) -> None:
         settings = configuration.settings
         clock = SystemClock()
@@ -75,7 +75,7 @@ class Engine:
         self._sessions = sessions
         self._began_at = clock.now()
         self._closing: set[asyncio.Task[None]] = set()
-        self.outbox = MemoryOutbox()
+        self.outbox = outbox
         self._buffer = Buffer(settings[DELAY_DURATION] / 1000, settings[MAX_DELAY_DURATION] / 1000)
         self.sockets = Sockets.from_settings(settings, sessions, storage.users, clock)
         self.session_check = SessionCheck(sessions, self.sockets.opened_sessions, storage.users)

@@ -83,6 +83,12 @@ class Implementation(Protocol):
         Nothing happens for a user that it does not hear.
         """
 
+    def leave(self, user: PushUser) -> None:
+        """Hear nothing more at once, for another node will: what is registered elsewhere stays.
+
+        A start that is under way fails. Nothing happens for a user that it does not hear.
+        """
+
     async def run(self, watch: Watch) -> None:
         """Do what is to be done for all of them, until it is cancelled: then it hears nothing more.
 
@@ -324,11 +330,18 @@ class UserDirectory(Protocol):
 class Outbox(Protocol):
     """Keeps what was accepted until it is sent: events, and after matching one entry per message still open."""
 
+    @property
+    def is_durable(self) -> bool:
+        """Whether what is left when the process ends, however that may be, is handed out by the next one."""
+
     async def put(self, event: MailEvent) -> None:
         """Return when the event is safe; raise ``NotKept`` when it cannot be kept."""
 
-    def matched(self, event_id: str, entries: Sequence[Entry]) -> None:
-        """Replace an event by its messages; without any the event is done, unknown ones are not kept."""
+    def matched(self, event_id: str, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Replace an event by its messages, and return those that are still to be sent.
+
+        Without any the event is done. Those of an event that is not kept are all to be sent, and not kept either.
+        """
 
     @property
     def is_full(self) -> bool:
@@ -340,14 +353,20 @@ class Outbox(Protocol):
     def later(self, entry: Entry, at: float) -> bool:
         """Keep a message back until a time in epoch seconds; return false for one that is not held here."""
 
-    def due(self, now: float, most: int) -> Sequence[Entry]:
+    async def due(self, now: float, most: int) -> Sequence[Entry]:
         """Hand out some of the messages whose time has come; each one once."""
 
     def next_due(self) -> float | None:
         """Return when the next message falls due, in epoch seconds; ``None`` when none is kept back."""
 
-    def open(self) -> Iterator[MailEvent | Entry]:
-        """Walk over everything that is not done."""
+    async def recovered(self, most: int, /) -> Sequence[MailEvent]:
+        """Hand out events that an earlier run left, each once; empty when there are no more. Raise ``NotKept``."""
+
+    async def heard_last(self) -> Sequence[MailEvent]:
+        """Return what names the mails that an earlier run accepted in its last half minute, sent or not."""
+
+    def left(self) -> Iterator[MailEvent | Entry]:
+        """Walk over what is in memory and not done."""
 
     @property
     def depth(self) -> int:

@@ -75,6 +75,7 @@ class Notification:
     expires_at: float
     priority: str = "high"
     id: str = field(default_factory=new_id)
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,23 +5,26 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib
-from collections.abc import Callable, Coroutine
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import aclosing, asynccontextmanager
 
 from oxpushctl import log
 from oxpushctl.app import Doors, Engine
 from oxpushctl.config import state
 from oxpushctl.config.configuration import Configuration
-from oxpushctl.config.own import USERS_AUTO_CREATE
+from oxpushctl.config.own import OUTBOX, PUSH_MAX_AGE, USERS_AUTO_CREATE
 from oxpushctl.engine.clock import SystemClock
-from oxpushctl.engine.daemon import Daemon
+from oxpushctl.engine.daemon import DRAIN_LIMIT_S, DURABLE_DRAIN_LIMIT_S, Daemon
+from oxpushctl.engine.outbox import MemoryOutbox
 from oxpushctl.engine.systemd import ServiceManager
 from oxpushctl.errors import ConfigurationError, NotReachable, TryLater
+from oxpushctl.interfaces import Clock, Outbox
 from oxpushctl.listeners.lingering import LingeringSessions
 from oxpushctl.listening import opened_listening
 from oxpushctl.storage import Storage, is_in_engine_memory, opened_storage
 from oxpushctl.stores import schema
 from oxpushctl.stores.memory import MemoryCredentialRows
+from oxpushctl.stores.outbox.opening import opened_outbox
 from oxpushctl.stores.sql import tables
 from oxpushctl.web.sessions import Sessions
 
@@ -56,8 +59,12 @@ async def serve(
         clock = SystemClock()
         sessions = Sessions.from_settings(configuration.settings, clock)
         lingering = LingeringSessions(sessions)
-        async with opened_listening(configuration, storage, clock, lingering) as listening:
-            engine = Engine(configuration, storage, listening, sessions, lingering, memory)
+        async with (
+            _opened_outbox(configuration, clock) as outbox,
+            opened_listening(configuration, storage, clock, lingering) as listening,
+        ):
+            engine = Engine(configuration, storage, listening, sessions, lingering, memory, outbox)
+            engine.hearing.heard.recall(await outbox.heard_last())
 
             async def reload() -> None:
                 engine.reload(await asyncio.to_thread(read_again))
@@ -69,6 +76,7 @@ async def serve(
                 reload=reload,
                 announce=lambda: announce(engine.ready_line()),
                 manager=ServiceManager(notify_socket),
+                drain_limit_s=DURABLE_DRAIN_LIMIT_S if outbox.is_durable else DRAIN_LIMIT_S,
             )
             collect_seldom()
             async with aclosing(engine):
@@ -76,6 +84,17 @@ async def serve(
                     daemon.run(), engine.housekeeping.run(), engine.successes.run(), engine.session_check.run()
                 )
                 await engine.successes.write()
+
+
+@asynccontextmanager
+async def _opened_outbox(configuration: Configuration, clock: Clock) -> AsyncIterator[Outbox]:
+    """Open what accepted events wait in, and close it at the end."""
+    settings = configuration.settings
+    if settings[OUTBOX] == "memory":
+        yield MemoryOutbox()
+        return
+    async with aclosing(await opened_outbox(configuration.outbox_path, clock, max_age_s=settings[PUSH_MAX_AGE])) as box:
+        yield box
 
 
 async def _refuse_users_of_the_middleware(configuration: Configuration, storage: Storage) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from oxpushctl.config.clients.options import ClientOptions, transport_of
 from oxpushctl.config.finding import Finding, Reach, Severity
-from oxpushctl.config.own import ADMIN_LISTEN, DATABASE_URL
+from oxpushctl.config.own import ADMIN_LISTEN, DATABASE_URL, OUTBOX_PATH
 from oxpushctl.config.settings import Settings
 
 
@@ -56,6 +56,12 @@ class Configuration:
     def database_url(self) -> str:
         """Where devices and users are kept, the default filled in."""
         return self.settings[DATABASE_URL] or f"sqlite:///{self.state / 'oxpushctl.db'}"
+
+    @property
+    def outbox_path(self) -> Path:
+        """The file of a durable outbox, the default filled in."""
+        given = self.settings[OUTBOX_PATH]
+        return self.etc / given if given else self.state / "outbox.db"
 
     @property
     def _lost(self) -> set[tuple[str, str]]:

@@ -172,10 +172,20 @@ CATCHUP_MAX = Property(
 )
 OUTBOX = Property(
     "oxpushctl.outbox",
-    choice("memory"),
-    "memory",
+    choice("durable", "memory"),
+    "durable",
     OWN_FILE,
-    "Where accepted events wait until they are sent; what is in memory is lost when the process is killed.",
+    "Where accepted events wait until they are sent: on this node's disk, so that they are still there after a power "
+    "failure (durable), or in memory, where they are lost when the process is killed (memory).",
+)
+OUTBOX_PATH: Property[str | None] = Property(
+    "oxpushctl.outbox.path",
+    PATH,
+    None,
+    OWN_FILE,
+    "The file of a durable outbox, encrypted with the key in the file beside it whose name ends in .key. Always on a "
+    "local disk, each node its own; a relative path is relative to the etc folder. STATE is the state folder.",
+    default_text="STATE/outbox.db",
 )
 TLS_CERTIFICATE: Property[str | None] = Property(
     "oxpushctl.tls.certificate",

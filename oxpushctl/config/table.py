@@ -37,7 +37,6 @@ _FOREIGN = (
 # Keys of versions to come: no key of this one is meant.
 _LATER = (
     "oxpushctl.cluster.",
-    "oxpushctl.outbox.path",
     "oxpushctl.push.burst",
 )
 FILE_SUFFIX = ".file"

@@ -1,8 +1,8 @@
 """The day of the daemon: start order, signals, reload, orderly stop.
 
 Start: the dispatcher first, the server last, so that nothing is accepted that nobody works on; then ``ready``.
-Stop: the server stops accepting, what was accepted is sent within a limit, what is left is named. A second signal ends
-the waiting.
+Stop: the server stops accepting, what was accepted is sent within a limit, what is left is on the disk, or else named.
+A second signal ends the waiting.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ _log = log.get(__name__)
 
 # Well below the 90 seconds that systemd waits before it kills.
 DRAIN_LIMIT_S = 30.0
+# What is on the disk is sent by the next process: it is not kept waiting for a provider that hangs.
+DURABLE_DRAIN_LIMIT_S = 10.0
 # More leftovers than these are only counted.
 NAMED_LEFTOVERS = 1_000
 
@@ -90,13 +92,12 @@ class Daemon:
                 worker.cancel()
             ends = await asyncio.gather(*workers, return_exceptions=True)
             await self._dispatcher.aclose()
-            left = self._name_leftovers()
+            left = self._tell_leftovers()
         for end in ends:
             if isinstance(end, Exception):
                 raise end
         if left:
             raise TryLater(f"{left} accepted events or messages were left unsent")
-        _log.info("stopped: everything accepted was sent")
 
     async def _serve(self) -> None:
         await self._server.start()
@@ -144,10 +145,16 @@ class Daemon:
                 _log.info("reloaded")
             self._manager.ready()
 
-    def _name_leftovers(self) -> int:
-        """Name what was accepted and is not sent, and return how much it is."""
+    def _tell_leftovers(self) -> int:
+        """Say what was accepted and is not sent; return how much of it is lost."""
+        if not self._outbox.depth:
+            _log.info("stopped: everything accepted was sent")
+            return 0
+        if self._outbox.is_durable:
+            _log.info("stopped: what is open is on the disk, and sent after the next start", open=self._outbox.depth)
+            return 0
         count = 0
-        for item in self._outbox.open():
+        for item in self._outbox.left():
             count += 1
             if count <= NAMED_LEFTOVERS:
                 _log.warning("left unsent", **_named(item))

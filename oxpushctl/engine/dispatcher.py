@@ -3,7 +3,7 @@
 ::
 
     accept ─► outbox.put ─► inbox ─► buffer ─► matching, many users at once ─► outbox.matched ─► lanes ─► delivery
-                                          outbox.due (retries) ─► still the user's device? ─► lanes
+    outbox.recovered ────────► inbox      outbox.due (retries) ─► still the user's device? ─► lanes
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ class Dispatcher:
         self._is_store_down = False
         self._standing = Standing(subscriptions, clock)
         self._looked_up: list[Entry] = []
+        self._is_recovering = True
 
     async def accept(self, event: MailEvent) -> None:
         """Return when the event is safe; an event that cannot be kept is tried all the same, if there is room."""
@@ -77,6 +78,7 @@ class Dispatcher:
             await self._wait()
             is_going_on = True
             while is_going_on:
+                await self._recover()
                 self._leave_windows()
                 is_more_due = await self._hand_out_due()
                 is_going_on = await self._take_batch() or is_more_due
@@ -102,6 +104,8 @@ class Dispatcher:
 
     async def _wait(self) -> None:
         """Return when there is an event, or when a window ends or a message falls due."""
+        if self._is_recovering and not self._matching:
+            return
         if self._matching:  # the store has failed: new events must not make us ask it any sooner
             await self._clock.sleep(AGAIN_S)
             return
@@ -155,13 +159,26 @@ class Dispatcher:
             self._outbox.matched(notification.id, ())
             _log.debug("repeat swallowed", event_id=notification.id, user=str(notification.user))
 
+    async def _recover(self) -> None:
+        """Take in what an earlier run has left, little by little, beside what comes now."""
+        if not self._is_recovering or len(self._inbox) >= BATCH:
+            return
+        try:
+            events = await self._outbox.recovered(BATCH)
+        except NotKept as error:
+            self._is_recovering = False
+            _log.error("what an earlier run has left cannot be read: the next start tries again", reason=str(error))
+            return
+        self._is_recovering = bool(events)
+        self._inbox.extend(events)
+
     def _leave_windows(self) -> None:
         if (end := self._buffer.next_end()) is not None and end <= (now := self._clock.monotonic()):
             self._matching.extend(self._buffer.leaving(now))
 
     async def _hand_out_due(self) -> bool:
         """Queue what falls due, unless its device is no longer the user's; tell whether there may be more of it."""
-        due = self._outbox.due(self._clock.now(), BATCH)
+        due = await self._outbox.due(self._clock.now(), BATCH)
         self._looked_up = [entry for entry in due if not self._standing.is_fresh(entry)]
         gone: set[Entry] = set()
         if self._looked_up:
@@ -194,8 +211,7 @@ class Dispatcher:
                 wishes = found.get(notification.user, ())
                 entries = [Entry(notification, subscription, seen_at=seen_at) for subscription in wishes]
                 served = [entry for entry in entries if self._is_served(entry)]
-                self._outbox.matched(notification.id, served)
-                for entry in served:
+                for entry in self._outbox.matched(notification.id, served):
                     self._queue(entry)
                 if not entries:
                     _log.debug("nobody subscribed", event_id=notification.id, user=str(notification.user), topic=topic)

@@ -15,6 +15,8 @@ CAPACITY = 100_000
 class MemoryOutbox:
     """Holds events and messages in dictionaries, bounded by their number; keeps the promises of ``Outbox``."""
 
+    is_durable = False
+
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
         self._events: dict[str, MailEvent] = {}
@@ -38,11 +40,12 @@ class MemoryOutbox:
             raise NotKept(f"the outbox is full: {self.depth} events and messages wait to be sent")
         self._events[event.id] = event
 
-    def matched(self, event_id: str, entries: Sequence[Entry]) -> None:
-        """Replace an event by its messages; those of an event that was not kept are not kept either."""
+    def matched(self, event_id: str, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Replace an event by its messages and return them; those of an event that is not kept are not kept either."""
         if self._events.pop(event_id, None) is not None:
             for entry in entries:
                 self._entries[entry] = None
+        return entries
 
     def done(self, entry: Entry) -> None:
         """Forget a message."""
@@ -56,7 +59,7 @@ class MemoryOutbox:
         heapq.heappush(self._kept_back, (at, self._count, entry))
         return True
 
-    def due(self, now: float, most: int) -> list[Entry]:
+    async def due(self, now: float, most: int) -> Sequence[Entry]:
         """Hand out messages whose time has come, the longest due first."""
         ready: list[Entry] = []
         while len(ready) < most and self._kept_back and self._kept_back[0][0] <= now:
@@ -67,7 +70,15 @@ class MemoryOutbox:
         """Return when the next message falls due."""
         return self._kept_back[0][0] if self._kept_back else None
 
-    def open(self) -> Iterator[MailEvent | Entry]:
+    async def recovered(self, _most: int) -> Sequence[MailEvent]:
+        """Return nothing: an earlier run has left nothing."""
+        return ()
+
+    async def heard_last(self) -> Sequence[MailEvent]:
+        """Return nothing: an earlier run has told nothing."""
+        return ()
+
+    def left(self) -> Iterator[MailEvent | Entry]:
         """Walk over everything that is not done."""
         yield from self._events.values()
         yield from self._entries

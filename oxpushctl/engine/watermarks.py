@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from oxpushctl import log
 from oxpushctl.engine.heard_mailbox import LARGEST, HeardMailbox
@@ -105,6 +105,14 @@ class Heard:
             raise
         finally:
             mailbox.end_handing_on(uidvalidity, uid)
+
+    def recall(self, events: Iterable[MailEvent]) -> None:
+        """Know again which mails were heard at the end of an earlier run, whose marks may not have been written."""
+        for event in events:
+            if 0 < event.uid <= LARGEST and 0 < event.uidvalidity <= LARGEST:
+                mailbox = self._mailbox(event)
+                mailbox.note(event.uidvalidity, event.uid)
+                self._is_changed(event.user, mailbox)
 
     async def mark(self, user: PushUser) -> Mark | None:
         """Return a user's mark; ``None`` before the first sight of its mailbox. Raise when it cannot be read now."""

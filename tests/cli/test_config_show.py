@@ -58,7 +58,7 @@ def test_all_shows_every_property_with_its_default(command: Command) -> None:
 
     shown = [re.match(r"(?:# )?([\w.-]+)=", line) for line in lines]
     assert {match[1] for match in shown if match} >= {row.key for row in TABLE}
-    assert "# oxpushctl.outbox=memory (default)" in lines
+    assert "# oxpushctl.outbox=durable (default)" in lines
     assert "# com.openexchange.mail.mailServer= (default: not set)" in lines
     assert f"# oxpushctl.admin.listen=unix:{command.state}/admin.sock (default)" in lines
     delay = lines.index("com.openexchange.pns.delayDuration=2000")

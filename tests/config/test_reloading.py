@@ -22,6 +22,7 @@ from oxpushctl.config.listening import IDLE_ENABLED, IDLE_FOLDER
 from oxpushctl.config.property import Property
 from oxpushctl.config.settings import Settings
 from oxpushctl.engine.clock import SystemClock
+from oxpushctl.engine.outbox import MemoryOutbox
 from oxpushctl.listeners.lingering import LingeringSessions
 from oxpushctl.listening import opened_listening
 from oxpushctl.model import MailEvent, PushUser
@@ -86,7 +87,7 @@ async def started(configuration: Configuration) -> AsyncIterator[Engine]:
         sessions = Sessions.from_settings(configuration.settings, clock)
         lingering = LingeringSessions(sessions)
         async with opened_listening(configuration, storage, clock, lingering) as listening:
-            engine = Engine(configuration, storage, listening, sessions, lingering, None)
+            engine = Engine(configuration, storage, listening, sessions, lingering, None, MemoryOutbox())
             async with aclosing(engine):
                 yield engine
 

@@ -234,7 +234,7 @@ def test_a_client_that_is_not_listed(tmp_path: Path, listed: str, codes: set[str
     assert told == codes
 
 
-@pytest.mark.parametrize("key", ["cluster.url", "push.burst", "outbox.path"])
+@pytest.mark.parametrize("key", ["cluster.url", "push.burst"])
 def test_a_key_of_a_later_version(tmp_path: Path, key: str) -> None:
     """It is not known here, and no other key is meant by it."""
     [found] = (

@@ -20,7 +20,7 @@ async def test_event_is_open_until_matched() -> None:
     outbox = MemoryOutbox()
     event = mail()
     await outbox.put(event)
-    assert list(outbox.open()) == [event]
+    assert list(outbox.left()) == [event]
 
 
 async def test_one_entry_per_message() -> None:
@@ -30,7 +30,7 @@ async def test_one_entry_per_message() -> None:
     await outbox.put(event)
     outbox.matched(event.id, [first, second])
     outbox.done(first)
-    assert list(outbox.open()) == [second]
+    assert list(outbox.left()) == [second]
 
 
 async def test_event_nobody_wants_is_done() -> None:
@@ -49,7 +49,8 @@ async def test_kept_back_entry_falls_due_once() -> None:
     await outbox.put(event)
     outbox.matched(event.id, [kept])
     outbox.later(kept, 10.0)
-    assert [outbox.due(9.9, 5), outbox.next_due(), outbox.due(10.0, 5), outbox.due(11.0, 5)] == [[], 10.0, [kept], []]
+    found = [await outbox.due(9.9, 5), outbox.next_due(), await outbox.due(10.0, 5), await outbox.due(11.0, 5)]
+    assert found == [[], 10.0, [kept], []]
 
 
 async def test_full_outbox_refuses() -> None:

@@ -21,6 +21,8 @@ from tests.peers.dovecot import Dovecot, LogIns
 from tests.peers.engine import Engine
 from tests.waiting import until
 
+IN_MEMORY = ("-o", "oxpushctl.outbox=memory")
+
 
 def event(uid: int, user: int = 3) -> dict[str, str | int]:
     return {
@@ -61,9 +63,9 @@ async def test_stop_sends_everything_that_was_accepted(ground: Ground) -> None:
 
 
 async def test_stop_names_what_is_left(ground: Ground) -> None:
-    """A push that Apple told to come back much later cannot be waited for: it is named, and the exit code says so."""
+    """What is in memory and cannot be waited for is lost: it is named, and the exit code says so."""
     await ground.subscribe("apn", "429@3000")
-    async with engine.running(ground.etc, ground.state) as running:
+    async with engine.running(ground.etc, ground.state, *IN_MEMORY) as running:
         await accepted(ground, running, range(1, 2))
         await until(lambda: "push throttled" in running.log())
         running.signal(signal.SIGTERM)
@@ -75,10 +77,40 @@ async def test_stop_names_what_is_left(ground: Ground) -> None:
     assert "transport=apn" in left[0]
 
 
+async def test_stop_leaves_the_rest_to_the_next_start(ground: Ground) -> None:
+    """A push that Apple told to come back much later is on the disk: the stop does not wait, nothing is lost."""
+    await ground.subscribe("apn", "429@3000")
+    async with engine.running(ground.etc, ground.state) as running:
+        await accepted(ground, running, range(1, 2))
+        await until(lambda: "push throttled" in running.log())
+        running.signal(signal.SIGTERM)
+        code = await running.wait()
+    refused = len(ground.sandbox.pushes)
+    async with engine.running(ground.etc, ground.state) as running:
+        await until(lambda: len(ground.sandbox.pushes) > refused)
+        log = running.log()
+    assert (code, "what is open is on the disk" in log) == (0, True)
+    assert {push.at("cid") for push in ground.sandbox.pushes} == {"default0/INBOX/1"}
+
+
+async def test_kill_loses_nothing(ground: Ground) -> None:
+    """SIGKILL in the middle of pushes that Apple answers slowly: the next start sends what was accepted, as it was."""
+    await ground.subscribe("apn", "aa11")
+    ground.sandbox.script.delay_ms = 300
+    async with engine.running(ground.etc, ground.state) as running:
+        await accepted(ground, running, range(1, 301))
+        running.signal(signal.SIGKILL)
+        await running.wait()
+    async with engine.running(ground.etc, ground.state) as running:
+        await until(lambda: len({push.at("cid") for push in ground.sandbox.pushes if push.is_delivered}) == 300)
+    texts = {push.at("aps", "alert", "body") for push in ground.sandbox.pushes}
+    assert len(texts) == 300, texts
+
+
 async def test_second_signal_ends_at_once(ground: Ground) -> None:
     """Whoever does not want to wait for a hanging provider says it twice."""
     await ground.subscribe("apn", "hang-1")
-    async with engine.running(ground.etc, ground.state) as running:
+    async with engine.running(ground.etc, ground.state, *IN_MEMORY) as running:
         await accepted(ground, running, range(1, 2))
         await until(lambda: ground.sandbox.pushes)
         running.signal(signal.SIGTERM)
@@ -202,7 +234,7 @@ async def test_one_broken_client_stops_no_other(ground: Ground) -> None:
 async def test_port_in_use_is_said(ground: Ground) -> None:
     """Another program on the port: one line that names the address, exit code 69, no traceback."""
     async with engine.running(ground.etc, ground.state) as running:
-        code, out, err = await ground.run("-o", f"oxpushctl.intake.listen={running.intake}", "run")
+        code, out, err = await ground.run(*IN_MEMORY, "-o", f"oxpushctl.intake.listen={running.intake}", "run")
     assert (code, out) == (69, "")
     assert running.intake in err
     assert "Traceback" not in err
