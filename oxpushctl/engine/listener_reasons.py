@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 
 from oxpushctl import log
 from oxpushctl.engine.agenda import Agenda
-from oxpushctl.engine.listener_record import ListenerRecord
+from oxpushctl.engine.listener_record import ListenerRecord, numbers
 from oxpushctl.engine.listener_roll import ListenerRoll
 from oxpushctl.engine.listener_steps import ListenerSteps
 from oxpushctl.errors import OxpushctlError
@@ -28,7 +28,8 @@ class ListenerReasons:
     """Keeps the roll as registrations and sessions want it; who is new is adopted, or else started.
 
     ``is_permanent_allowed`` and ``is_client_allowed`` say what the configuration allows, ``remembered`` what each
-    implementation registered elsewhere, by its name. All that reads raises what the stores raise, and can be repeated.
+    implementation registered elsewhere, by its name. ``is_ours`` tells whose listeners are this
+    node's. All that reads raises what the stores raise, and can be repeated.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class ListenerReasons:
         is_permanent_allowed: Callable[[], bool],
         is_client_allowed: Callable[[str], bool],
         remembered: Mapping[str, RegisteredMailboxes],
+        is_ours: Callable[[PushUser], bool],
     ) -> None:
         self._registrations = registrations
         self._session_users = session_users
@@ -55,6 +57,7 @@ class ListenerReasons:
         self._is_permanent_allowed = is_permanent_allowed
         self._is_client_allowed = is_client_allowed
         self._remembered = remembered
+        self._is_ours = is_ours
         self._allowed: dict[str, bool] = {}
         self._with_session: set[PushUser] = set()
         self._fresh: list[tuple[ListenerRecord, bool]] = []
@@ -77,7 +80,8 @@ class ListenerReasons:
             after: Registration | None = None
             while page := await self._registrations.page(after, PAGE):
                 for user in dict.fromkeys(each.user for each in page if self._is_allowed(each.client)):
-                    self._settle(user, is_registered=True)
+                    if self._is_ours(user):
+                        self._settle(user, is_registered=True)
                 after = page[-1]
                 await self._adopt()
                 await between()
@@ -94,7 +98,7 @@ class ListenerReasons:
     async def look_at(self, users: Sequence[PushUser]) -> None:
         """Read what there is of some users of whom something has changed."""
         registered = await self._registered(users)
-        sessions = self._session_users()
+        sessions = frozenset(filter(self._is_ours, self._session_users()))
         for user in users:
             self._settle(user, is_registered=user in registered, has_session=user in sessions, is_urgent=True)
             record = self._roll.of(user)
@@ -114,16 +118,32 @@ class ListenerReasons:
             after: PushUser | None = None
             while store is not None and (page := await store.page(after, PAGE)):
                 users = [mailbox.user for mailbox in page]
+                ours = [user for user in users if self._is_ours(user)]
                 # Who has come since the last look is looked at soon.
-                unknown = await self._registered([user for user in users if self._roll.of(user) is None])
-                for user in users:
+                unknown = await self._registered([user for user in ours if self._roll.of(user) is None])
+                for user in ours:
                     if user not in unknown:
                         self._stop_remembered(user, number)
                 after = users[-1]
                 await between()
 
+    def leave_others(self) -> Sequence[ListenerRecord]:
+        """Hear no more at once for those whose listeners are not this node's; return their records."""
+        left = [
+            record
+            for part in self._roll.slices()
+            for record in part
+            if record.is_wanted and not self._is_ours(record.user)
+        ]
+        for record in left:
+            for number in numbers(record.touched):
+                self._implementations[number].leave(record.user)
+            self._settle(record.user, is_registered=False, has_session=False)
+        return left
+
     async def _registered(self, users: Sequence[PushUser]) -> frozenset[PushUser]:
-        """Return those of some users that are registered for an allowed client."""
+        """Return those of some users that are ours and registered for an allowed client."""
+        users = [user for user in users if self._is_ours(user)]
         if not users or not self._is_permanent_allowed():
             return frozenset()
         found = set()
@@ -143,7 +163,7 @@ class ListenerReasons:
 
     def _settle_sessions(self) -> None:
         """See who has come and gone since the last look at all sessions."""
-        now = frozenset(self._session_users())
+        now = frozenset(filter(self._is_ours, self._session_users()))
         for user in self._with_session - now:
             self._settle(user, has_session=False)
         for user in now:
@@ -179,7 +199,10 @@ class ListenerReasons:
             self._with_session.discard(user)
         # Permanent or not is another question, and gone or back again; a further session is none.
         if was[0] != is_[0] or not any(was) or not any(is_):
-            record.owes_forgetting = not record.is_registered and (was[0] or record.owes_forgetting)
+            record.is_elsewhere = not record.is_wanted and not self._is_ours(user)
+            record.owes_forgetting = (
+                not record.is_registered and not record.is_elsewhere and (was[0] or record.owes_forgetting)
+            )
             if not record.is_fresh:
                 self._agenda.add(record, is_urgent=is_urgent)
 

@@ -22,6 +22,7 @@ class ListenerRecord:
         "implementation",
         "is_busy",
         "is_changed",
+        "is_elsewhere",
         "is_fresh",
         "is_lost",
         "is_queued",
@@ -46,6 +47,8 @@ class ListenerRecord:
         # Why: an allowed client is registered, an allowed client has a socket open.
         self.is_registered = False
         self.has_session = False
+        # Another node listens for it from here on: what is registered for it at mail servers stays.
+        self.is_elsewhere = False
         # In which look at all registrations it was seen last, and whether somebody may hear for it from before.
         self.seen = 0
         self.is_fresh = True

@@ -7,6 +7,7 @@
                      no room ─► over-limit                           none supports it ─► unsupported
     wanted, up       another kind or another implementation is due: the next one hears before the last one stops
     not wanted       stop whoever may hear ─► forget what subscribing stored ─► gone
+    elsewhere        leave it to another node, with what is registered and stored ─► gone
 
 A step ends with the listener in one of these, and on the agenda for the next attempt where there is to be one. No two
 steps of one user ever overlap.
@@ -178,7 +179,11 @@ class ListenerSteps:
         should = 0 if record.implementation == NOBODY else 1 << record.implementation
         for number in numbers(record.touched & ~should):
             implementation = self._implementations[number]
-            problem = await self._in_time(implementation.stop(record.user), record, "listener not stopped")
+            if record.is_elsewhere:
+                implementation.leave(record.user)
+                problem = None
+            else:
+                problem = await self._in_time(implementation.stop(record.user), record, "listener not stopped")
             if problem is not None:
                 self._later(record, problem)
                 self._tally.warn("listeners not stopped", implementation=implementation.name, reason=str(problem))

@@ -34,6 +34,7 @@ LOOK_S = 30.0
 LOOK_SHARE, TOLD_SHARE = 20, 2
 REMEMBERED_S = 24 * 3600.0
 TICK_S = 0.25
+LEAVE_TICK_S = 0.02
 AT_ONCE = 20
 # More users than these are not looked up one by one.
 _MOST_ASKED = 10_000
@@ -47,6 +48,7 @@ class Supervisor:
     ``session_users`` are those with a socket of an allowed client. ``is_permanent_allowed`` and ``is_client_allowed``
     say what the configuration allows now. ``forget`` removes what subscribing stored of a user, if it still has no
     registration. ``remembered`` has, by an implementation's name, what that registered elsewhere in an earlier run.
+    ``is_ours`` tells whose listeners are this node's: those of the others run on other nodes.
     At most ``at_once`` users are started or stopped at the same time, each of them within ``limit_s``.
     """
 
@@ -62,6 +64,7 @@ class Supervisor:
         is_client_allowed: Callable[[str], bool],
         forget: Callable[[PushUser], Awaitable[None]],
         remembered: Mapping[str, RegisteredMailboxes] | None = None,
+        is_ours: Callable[[PushUser], bool] = lambda _user: True,
         at_once: int = AT_ONCE,
         limit_s: float = LIMIT_S,
         chance: Callable[[], float] = random.random,
@@ -95,6 +98,7 @@ class Supervisor:
             is_permanent_allowed=is_permanent_allowed,
             is_client_allowed=is_client_allowed,
             remembered=remembered or {},
+            is_ours=is_ours,
         )
         self._group: asyncio.TaskGroup | None = None
         self._workers = 0
@@ -128,6 +132,16 @@ class Supervisor:
             self._asked.clear()
             self._is_told = True
         self._wake.set()
+
+    async def leave_others(self, limit_s: float) -> bool:
+        """Hear no more for users whose listeners are not this node's any more; tell whether that is so in time."""
+        left = self._reasons.leave_others()
+        deadline = self._clock.monotonic() + limit_s
+        while left := [record for record in left if record.is_busy or (record.is_elsewhere and record.touched)]:
+            if self._clock.monotonic() >= deadline:
+                return False
+            await self._clock.sleep(LEAVE_TICK_S)
+        return True
 
     def reload(self) -> None:
         """See which implementations are enabled now, and what else the configuration allows."""

@@ -123,6 +123,13 @@ class DovecotListeners:
             self._running.discard(user)
         await self._take_back(user)
 
+    def leave(self, user: PushUser) -> None:
+        """Leave a registration to another node."""
+        self._running.discard(user)
+        self._differing.pop(user, None)
+        self._odd.pop(user, None)
+        self._release_sessions(user)
+
     async def run(self, watch: Watch) -> None:
         """Verify what is registered, each once a day, until cancelled."""
 

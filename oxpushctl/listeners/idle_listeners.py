@@ -107,6 +107,10 @@ class IdleListeners:
 
     async def stop(self, user: PushUser) -> None:
         """Close a user's session."""
+        self.leave(user)
+
+    def leave(self, user: PushUser) -> None:
+        """Close a user's session at once."""
         self._logged_in_at.pop(user, None)
         self._lost.pop(user, None)
         begun = self._starting.get(user)

@@ -134,6 +134,10 @@ class MailNotifyListeners:
         """Listen for a user's names no more; what was heard and not yet handed on is dropped."""
         self._drop(user)
 
+    def leave(self, user: PushUser) -> None:
+        """Listen for a user's names no more."""
+        self._drop(user)
+
     async def run(self, watch: Watch) -> None:
         """Hear datagrams and hand on what they tell, until it is cancelled: then what was heard goes out as it is."""
         self._watch = watch

@@ -127,6 +127,7 @@ class Scripted:
         self.starts: list[PushUser] = []
         self.kinds: dict[PushUser, bool] = {}
         self.stops: list[PushUser] = []
+        self.left: list[PushUser] = []
         self.running: set[PushUser] = set()
         self.runs = 0
         self.at_once = self.most_at_once = 0
@@ -164,6 +165,10 @@ class Scripted:
             raise self.stop_problems[user].pop(0)
         self.running.discard(user)
 
+    def leave(self, user: PushUser) -> None:
+        self.left.append(user)
+        self.running.discard(user)
+
     async def run(self, watch: Watch) -> None:
         self.runs += 1
         self.watch = watch
@@ -188,11 +193,13 @@ class Stage:
         *implementations: Scripted,
         remembered: Mapping[str, RegisteredMailboxes] | None,
         limit_s: float,
+        elsewhere: Iterable[PushUser] = (),
     ) -> None:
         self.clock = TurnedClock()
         self.registered = registered
         self.implementations = implementations
         self.sessions: set[PushUser] = set()
+        self.elsewhere: set[PushUser] = set(elsewhere)
         self.allowed_client = APP
         self.is_permanent_allowed = True
         self.forgotten: list[PushUser] = []
@@ -207,6 +214,7 @@ class Stage:
             is_client_allowed=lambda client: client == self.allowed_client,
             forget=self._forget,
             remembered=remembered,
+            is_ours=lambda user: user not in self.elsewhere,
             limit_s=limit_s,
             chance=lambda: 0.5,
         )
@@ -241,9 +249,10 @@ async def staged(
     *implementations: Scripted,
     remembered: Mapping[str, RegisteredMailboxes] | None = None,
     limit_s: float = 60.0,
+    elsewhere: Iterable[PushUser] = (),
 ) -> AsyncIterator[Stage]:
     """Run a supervisor; nobody sleeps long, since the clock stands still until it is turned."""
-    stage = Stage(registered, *implementations, remembered=remembered, limit_s=limit_s)
+    stage = Stage(registered, *implementations, remembered=remembered, limit_s=limit_s, elsewhere=elsewhere)
     running = asyncio.create_task(stage.supervisor.run())
     try:
         if not registered.failures:
