@@ -53,7 +53,10 @@ class Damaged(Exception):
 
 @dataclass(slots=True)
 class Batch:
-    """What one commit changes: new rows first, then those that go."""
+    """What one commit changes: new rows first, then those that go.
+
+    ``ended_settled`` are the ended events of which some devices were settled before the others.
+    """
 
     events: list[tuple[int, float, bytes]] = field(default_factory=list)
     settled: list[tuple[int, bytes]] = field(default_factory=list)
@@ -61,6 +64,7 @@ class Batch:
     heard: tuple[int, float, bytes] | None = None
     forget_heard_before: float = 0.0
     ended_events: list[int] = field(default_factory=list)
+    ended_settled: list[int] = field(default_factory=list)
     ended_entries: list[int] = field(default_factory=list)
 
     @property
@@ -100,7 +104,7 @@ class OutboxFile:
         """Write everything of a batch, or nothing; it is on the disk when this returns."""
         connection = self._connection
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("BEGIN")
             try:
                 self._write(batch)
                 connection.execute("COMMIT")
@@ -179,9 +183,11 @@ class OutboxFile:
             self._insert("INSERT OR REPLACE INTO entry VALUES", rows, 3)
         if batch.heard is not None:
             self._connection.execute("INSERT INTO heard VALUES (?, ?, ?)", batch.heard)
+        if batch.forget_heard_before:
             self._connection.execute("DELETE FROM heard WHERE at < ?", (batch.forget_heard_before,))
         for chunk in _chunks(batch.ended_events):
             self._connection.execute(_among("DELETE FROM event WHERE n IN", chunk), chunk)
+        for chunk in _chunks(batch.ended_settled):
             self._connection.execute(_among("DELETE FROM settled WHERE event IN", chunk), chunk)
         for chunk in _chunks(batch.ended_entries):
             self._connection.execute(_among("DELETE FROM entry WHERE n IN", chunk), chunk)

@@ -72,8 +72,10 @@ class DurableOutbox:
         self._is_committing = False
         self._timer: asyncio.TimerHandle | None = None
         self._is_broken = False
+        self._forget_heard_at = 0.0
         self._unmatched: dict[str, int] = {}
         self._left: dict[int, int] = {}
+        self._with_settled: set[int] = set()
         self._places: dict[Entry, tuple[int, int]] = {}
         # Those whose rows are not written yet are still here.
         self._unwritten: dict[int, Entry] = {}
@@ -122,6 +124,7 @@ class DurableOutbox:
             return entries
         settled = self._settled_before.pop(number, None)
         if settled:
+            self._with_settled.add(number)
             entries = [entry for entry in entries if entry.subscription.id not in settled]
         self._depth += len(entries) - 1
         if not entries:
@@ -232,6 +235,7 @@ class DurableOutbox:
         if left:
             self._left[event] = left
             self._batch.settled.append((event, entry.subscription.id))
+            self._with_settled.add(event)
             self._commit_later()
         else:
             del self._left[event]
@@ -239,6 +243,9 @@ class DurableOutbox:
 
     def _end_event(self, number: int) -> None:
         self._batch.ended_events.append(number)
+        if number in self._with_settled:
+            self._with_settled.discard(number)
+            self._batch.ended_settled.append(number)
         self._commit_later()
 
     def _event(self, number: int, body: bytes) -> MailEvent | None:
@@ -293,7 +300,9 @@ class DurableOutbox:
             now = self._clock.now()
             mails = [_named(put.event) for put in waiting]
             batch.heard = (self._next_number(), now, self._sealer.seal(records.HEARD, mails))
-            batch.forget_heard_before = now - HEARD_S
+            if now >= self._forget_heard_at:
+                batch.forget_heard_before = now - HEARD_S
+                self._forget_heard_at = now + 1.0
         self._thread.submit(
             functools.partial(self._file.commit, batch), functools.partial(self._committed, batch, waiting)
         )
@@ -342,6 +351,7 @@ class DurableOutbox:
         batch.settled += following.settled
         batch.entries = {**batch.entries, **following.entries}
         batch.ended_events += following.ended_events
+        batch.ended_settled += following.ended_settled
         batch.ended_entries += following.ended_entries
         self._note_broken(error)
 
