@@ -56,6 +56,17 @@ async def test_after_a_restart() -> None:
     assert sink.uids == [7]
 
 
+async def test_after_a_kill() -> None:
+    """What the outbox says was heard just before a crash is known, though no mark of it was written."""
+    marks, sink = Marks({ANTON: Mark(17, 4)}), Taken()
+    async with hearing(sink, marks) as heard:
+        heard.recall([mail(uid=5), mail(uid=0), mail(BERTA, uid=9)])
+        for event in (mail(uid=4), mail(uid=5), mail(uid=6), mail(BERTA, uid=9)):
+            await heard.accept(event)
+    assert sink.uids == [4, 6]
+    assert marks.kept == {ANTON: Mark(17, 7, (5, 4, 6)), BERTA: Mark(17, 10, (9,))}
+
+
 async def test_many_that_are_not_known_yet() -> None:
     """While one query is on its way the others wait for one of their own, together."""
     marks, users = Marks(), [PushUser(1, number) for number in range(1, 51)]
