@@ -38,6 +38,7 @@ from oxpushctl.web.admin import admin_routes
 from oxpushctl.web.admin_reports import report_routes, time_text
 from oxpushctl.web.auth import Credentials
 from oxpushctl.web.connections import Routes as WebRoutes
+from oxpushctl.web.inherited import Inherited
 from oxpushctl.web.kept_json import Object
 from oxpushctl.web.login import LoginEndpoint
 from oxpushctl.web.login_name import MailAccounts
@@ -66,6 +67,7 @@ class Engine:
         lingering: LingeringSessions,
         memory: CredentialRows | None,
         outbox: Outbox,
+        inherited: Sequence[Inherited] = (),
     ) -> None:
         settings = configuration.settings
         clock = SystemClock()
@@ -96,7 +98,14 @@ class Engine:
         self._endpoint = NotifyEndpoint.from_settings(settings, self.hearing.heard, storage.users, clock)
         notify_routes = {notify.PATH: dict.fromkeys(notify.METHODS, self._endpoint)}
         self.server = Server.from_settings(
-            settings, settings[INTAKE_LISTEN], notify_routes, lambda: not self.outbox.is_full, clock, configuration.etc
+            settings,
+            settings[INTAKE_LISTEN],
+            notify_routes,
+            lambda: not self.outbox.is_full,
+            clock,
+            configuration.etc,
+            name="intake",
+            inherited=inherited,
         )
         # Commands change what is in a database or Redis themselves, what is in our memory they cannot reach.
         look_s = SWEEP_S if memory is None else LOOK_S
@@ -108,6 +117,7 @@ class Engine:
                 **report_routes(self.hearing.supervisor.listeners, storage.registrations.walk, self._status),
             },
             credentials=Credentials.of_admin(settings),
+            name="admin",
         )
         self._add_public(clock)
         _tell_troubles(configuration)
@@ -148,7 +158,7 @@ class Engine:
             **{path: dict.fromkeys(sockets.METHODS, self.sockets) for path in sockets.PATHS},
         }
         listen = settings[PUBLIC_LISTEN]
-        self.server.add(listen or (), routes, is_public=True)
+        self.server.add(listen or (), routes, is_public=True, name="public")
 
     def reload(self, configuration: Configuration) -> None:
         """Take over what may change while running, and name what needs a restart.
@@ -206,7 +216,7 @@ class Engine:
             ("public", self._configuration.settings[PUBLIC_LISTEN] or ()),
             ("admin", self._configuration.admin_listen),
         )
-        reached = [f"{name}={address}" for name, given in listen for address in self.server.addresses(given)]
+        reached = [f"{name}={address}" for name, given in listen for address in self.server.addresses(given, name)]
         return " ".join(["ready", *reached])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import aclosing, asynccontextmanager
 
 from oxpushctl import log
@@ -14,7 +14,7 @@ from oxpushctl.config import state
 from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.own import OUTBOX, PUSH_MAX_AGE, USERS_AUTO_CREATE
 from oxpushctl.engine.clock import SystemClock
-from oxpushctl.engine.daemon import DRAIN_LIMIT_S, DURABLE_DRAIN_LIMIT_S, Daemon
+from oxpushctl.engine.daemon import DRAIN_LIMIT_S, DURABLE_DRAIN_LIMIT_S, QUEUED_DRAIN_LIMIT_S, Daemon
 from oxpushctl.engine.outbox import MemoryOutbox
 from oxpushctl.engine.systemd import ServiceManager
 from oxpushctl.errors import ConfigurationError, NotReachable, TryLater
@@ -26,6 +26,7 @@ from oxpushctl.stores import schema
 from oxpushctl.stores.memory import MemoryCredentialRows
 from oxpushctl.stores.outbox.opening import opened_outbox
 from oxpushctl.stores.sql import tables
+from oxpushctl.web.inherited import Inherited
 from oxpushctl.web.sessions import Sessions
 
 _log = log.get(__name__)
@@ -46,6 +47,7 @@ async def serve(
     read_again: Callable[[], Configuration],
     announce: Callable[[str], None],
     notify_socket: str | None = None,
+    inherited: Sequence[Inherited] = (),
 ) -> None:
     """Run the engine until a signal; ``read_again`` gives the configuration of a reload, or raises."""
     state.made(configuration.state)
@@ -63,7 +65,7 @@ async def serve(
             _opened_outbox(configuration, clock) as outbox,
             opened_listening(configuration, storage, clock, lingering) as listening,
         ):
-            engine = Engine(configuration, storage, listening, sessions, lingering, memory, outbox)
+            engine = Engine(configuration, storage, listening, sessions, lingering, memory, outbox, inherited)
             engine.hearing.heard.recall(await outbox.heard_last())
 
             async def reload() -> None:
@@ -76,7 +78,7 @@ async def serve(
                 reload=reload,
                 announce=lambda: announce(engine.ready_line()),
                 manager=ServiceManager(notify_socket),
-                drain_limit_s=DURABLE_DRAIN_LIMIT_S if outbox.is_durable else DRAIN_LIMIT_S,
+                drain_limit_s=_drain_limit_s(outbox, inherited),
             )
             collect_seldom()
             async with aclosing(engine):
@@ -84,6 +86,12 @@ async def serve(
                     daemon.run(), engine.housekeeping.run(), engine.successes.run(), engine.session_check.run()
                 )
                 await engine.successes.write()
+
+
+def _drain_limit_s(outbox: Outbox, inherited: Sequence[Inherited]) -> float:
+    if not outbox.is_durable:
+        return DRAIN_LIMIT_S
+    return QUEUED_DRAIN_LIMIT_S if inherited else DURABLE_DRAIN_LIMIT_S
 
 
 @asynccontextmanager

@@ -26,7 +26,9 @@ def run(invocation: Invocation) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from oxpushctl import checks, serving  # noqa: PLC0415  # takes half a second, which the line above has to precede
     from oxpushctl.cli.stored import refuse_errors  # noqa: PLC0415  # same
+    from oxpushctl.web.inherited import VARIABLES, inherited  # noqa: PLC0415  # same
 
+    sockets = inherited({name: os.environ.pop(name) for name in VARIABLES if name in os.environ}, os.getpid())
     invocation.start_logging()
     configuration = checks.check_parts(invocation.configuration())
     refuse_errors(configuration)
@@ -45,5 +47,6 @@ def run(invocation: Invocation) -> None:
                 read_again=read_again,
                 announce=click.echo,
                 notify_socket=os.environ.get("NOTIFY_SOCKET"),
+                inherited=sockets,
             )
         )

@@ -25,6 +25,8 @@ _log = log.get(__name__)
 DRAIN_LIMIT_S = 30.0
 # What is on the disk is sent by the next process: it is not kept waiting for a provider that hangs.
 DURABLE_DRAIN_LIMIT_S = 10.0
+# Requests wait meanwhile in a queue that the service manager keeps, and Dovecot gives up after four seconds.
+QUEUED_DRAIN_LIMIT_S = 1.0
 # More leftovers than these are only counted.
 NAMED_LEFTOVERS = 1_000
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +17,12 @@ from aiohttp import web
 
 from oxpushctl import log
 from oxpushctl.config.settings import Settings
+from oxpushctl.errors import ConfigurationError
 from oxpushctl.interfaces import Clock
 from oxpushctl.web.answer import Canned, error, json_answer
 from oxpushctl.web.auth import Credentials, guarded
 from oxpushctl.web.connections import Connection, Connections, Handler, Protocol, Routes
+from oxpushctl.web.inherited import Inherited
 from oxpushctl.web.listen import Address, bound
 from oxpushctl.web.seldom import Seldom
 from oxpushctl.web.strangers import Patience, StrangerConnection, Strangers
@@ -29,6 +32,8 @@ _log = log.get(__name__)
 
 _OPEN_TO_ALL = ("/health/live", "/health/ready")
 _GRACE_S = 5.0
+# Turns of the event loop in which what was accepted becomes a connection, and what it has sent is read.
+_SETTLING_TURNS = 10
 
 
 @dataclass(slots=True)
@@ -40,11 +45,22 @@ class _Place:
     is_public: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What is served at a socket or port of some name, for everybody ``for_all``; ``addresses`` no setting names."""
+
+    at_socket: Routes
+    at_port: Routes
+    for_all: set[str] | None
+    addresses: list[str] = field(default_factory=list)
+
+
 class Server:
     """Serves routes at addresses, from ``start`` until ``stop_accepting``.
 
     ``is_ready`` is what /health/ready tells. ``tls`` is used on TCP addresses, never on sockets. ``grace_s`` is how
-    long the answer to what has begun may take when it stops.
+    long the answer to what has begun may take when it stops. ``name`` is what the service manager calls the first
+    addresses; of its sockets, ``inherited``, each serves the address that it is bound to, or else those of its name.
     """
 
     def __init__(
@@ -57,6 +73,8 @@ class Server:
         tls: ssl.SSLContext | None = None,
         strangers: Strangers | None = None,
         grace_s: float = _GRACE_S,
+        name: str = "",
+        inherited: Sequence[Inherited] = (),
     ) -> None:
         self._is_ready = is_ready
         self._tls = tls
@@ -71,7 +89,9 @@ class Server:
         self._bound: dict[Address, list[str]] = {}
         self._closing: list[Callable[[], Awaitable[None]]] = []
         self._is_stopping = False
-        self.add(listen, routes)
+        self._inherited = inherited
+        self._named: dict[str, _Named] = {}
+        self.add(listen, routes, name=name)
 
     @classmethod
     def from_settings(
@@ -82,12 +102,16 @@ class Server:
         is_ready: Callable[[], bool],
         clock: Clock,
         etc: Path,
+        *,
+        name: str = "",
+        inherited: Sequence[Inherited] = (),
     ) -> Server:
         """Make a server with the configured certificate, whose paths are relative to ``etc``.
 
         Raise ``ConfigurationError`` when it cannot be used.
         """
-        return cls(listen, routes, is_ready=is_ready, clock=clock, tls=server_context(settings, etc))
+        tls = server_context(settings, etc)
+        return cls(listen, routes, is_ready=is_ready, clock=clock, tls=tls, name=name, inherited=inherited)
 
     def add(
         self,
@@ -97,12 +121,13 @@ class Server:
         is_public: bool = False,
         credentials: Credentials | None = None,
         closing: Callable[[], Awaitable[None]] | None = None,
+        name: str = "",
     ) -> None:
         """Serve further routes, at further addresses or at the same; raise ``ConfigurationError`` for a bad address.
 
         ``is_public``: for everybody, so that connections get deadlines. ``credentials`` are asked for at TCP addresses:
         a socket is open to whoever may open the file. ``closing`` ends answers that have no end of their own, such as
-        web sockets, when the server stops.
+        web sockets, when the server stops. ``name`` is what the service manager calls these addresses.
         """
         if closing is not None:
             self._closing.append(closing)
@@ -111,31 +136,67 @@ class Server:
             "/health/ready": {"GET": self._ready, "HEAD": self._ready},
         }
         behind_guard = guarded(routes, credentials, self._clock.monotonic) if credentials is not None else routes
+        named = _Named({**health, **routes}, {**health, **behind_guard}, set(routes) if is_public else None)
         for text in listen:
-            address = Address.parse(text)
-            place = self._places.setdefault(address, _Place())
-            place.routes.update({**health, **(routes if address.path is not None else behind_guard)})
-            if is_public:
-                place.is_public = True
-                place.for_all.update(routes)
+            self._put(Address.parse(text), named)
+        if name:
+            self._named[name] = named
+
+    def _put(self, address: Address, named: _Named) -> None:
+        place = self._places.setdefault(address, _Place())
+        place.routes.update(named.at_socket if address.path is not None else named.at_port)
+        if named.for_all is not None:
+            place.is_public = True
+            place.for_all.update(named.for_all)
 
     async def start(self) -> Sequence[str]:
         """Listen everywhere and return the addresses; raise ``NotReachable`` when one is taken by another program."""
+        passed = [each.socket for each in self._inherited]
         addresses = []
-        for address, place in self._places.items():
+        opened: dict[Address, Sequence[socket.socket]] = {}
+        try:
+            for address in self._places:
+                opened[address] = address.open(passed)
+            self._place_the_rest(opened)
+        except BaseException:
+            for listener in (*passed, *(each for listeners in opened.values() for each in listeners)):
+                listener.close()
+            raise
+        for address, listeners in opened.items():
+            place = self._places[address]
             connections = Connections(self._dispatcher(place), self._protocol(place))
             self._connections.append(connections)
-            for listener in address.open():
+            for listener in listeners:
                 addresses.append(str(bound(listener)))
                 self._bound.setdefault(address, []).append(addresses[-1])
-                if address.path is not None:
+                if address.path is not None and listener not in passed:
                     self._paths.append(address.path)
                 self._listeners.append(await self._serve(listener, place, connections))
         return addresses
 
+    def _place_the_rest(self, opened: dict[Address, Sequence[socket.socket]]) -> None:
+        """Serve at sockets of the service manager that no setting names what their own names say."""
+        used = {listener for listeners in opened.values() for listener in listeners}
+        for each in self._inherited:
+            if each.socket in used:
+                continue
+            address = bound(each.socket)
+            named = self._named.get(each.name)
+            if named is None:
+                raise ConfigurationError(
+                    f"the service manager listens at {address} for us, which no oxpushctl.*.listen names, and calls it "
+                    f"'{each.name}': name it in one of them, or write FileDescriptorName= with one of "
+                    f"{', '.join(self._named)}"
+                )
+            self._put(address, named)
+            named.addresses.append(str(address))
+            opened[address] = [each.socket]
+
     async def _serve(self, listener: socket.socket, place: _Place, connections: Connections) -> asyncio.AbstractServer:
         loop = asyncio.get_running_loop()
         if listener.family == socket.AF_UNIX:
+            if sys.version_info >= (3, 13):  # which removes the path at the end unless told not to
+                return await loop.create_unix_server(connections, sock=listener, cleanup_socket=False)
             return await loop.create_unix_server(connections, sock=listener)
         limit_s = self._strangers.patience.head_s if place.is_public and self._tls is not None else None
         return await loop.create_server(
@@ -148,12 +209,19 @@ class Server:
             return lambda connections: StrangerConnection(connections, self._tell_not_http, self._strangers)
         return lambda connections: Connection(connections, self._tell_not_http)
 
-    def addresses(self, listen: Sequence[str]) -> Sequence[str]:
-        """Return where it listens for some of the addresses it was given, ports of 0 replaced by what was taken."""
-        return [opened for text in listen for opened in self._bound[Address.parse(text)]]
+    def addresses(self, listen: Sequence[str], name: str = "") -> Sequence[str]:
+        """Return where it listens for some of the addresses it was given, ports of 0 replaced by what was taken.
+
+        With a ``name`` those are among them that the service manager has added under it.
+        """
+        given = [opened for text in listen for opened in self._bound[Address.parse(text)]]
+        return [*given, *self._named[name].addresses] if name else given
 
     async def stop_accepting(self) -> None:
-        """Take no new requests: close the addresses and idle connections, answer what has begun."""
+        """Take no new requests: close the addresses and idle connections, answer what has begun.
+
+        What waits at a socket of the service manager's stays there for the next process.
+        """
         self._is_stopping = True
         for path in self._paths:
             path.unlink(missing_ok=True)  # before it is closed: nobody else can have put a socket there yet
@@ -161,6 +229,8 @@ class Server:
             listener.close()
         self._paths.clear()
         self._listeners.clear()
+        for _ in range(_SETTLING_TURNS):
+            await asyncio.sleep(0)
         await asyncio.gather(*(closing() for closing in self._closing))
         for connections in self._connections:
             connections.pre_shutdown()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
+import os
 import socket
 import stat
 from pathlib import Path
@@ -94,3 +97,18 @@ def test_file_in_the_way(tmp_path: Path) -> None:
         Address(path=path).open()
 
     assert path.read_text() == "precious"
+
+
+async def test_simultaneous_starts(tmp_path: Path) -> None:
+    """A socket whose program does not listen yet is not taken for one that was left behind."""
+    path = tmp_path / "x.sock"
+    folder = os.open(tmp_path, os.O_RDONLY)
+    with socket.socket(socket.AF_UNIX) as first:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        first.bind(str(path))
+        second = asyncio.create_task(asyncio.to_thread(Address(path=path).open))
+        await asyncio.wait((second,), timeout=0.1)
+        first.listen()
+        os.close(folder)
+        with pytest.raises(NotReachable, match="in use by another program"):
+            await second
