@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from oxpushctl import __version__, log
 from oxpushctl.config import render, table
@@ -15,6 +15,7 @@ from oxpushctl.config.finding import Severity
 from oxpushctl.config.mailboxes import keeps_passwords
 from oxpushctl.config.own import INTAKE_LISTEN, PUBLIC_LISTEN, PUSH_MAX_AGE
 from oxpushctl.config.properties import DELAY_DURATION, MAX_DELAY_DURATION
+from oxpushctl.engine.breaker import LIMIT, Breaker
 from oxpushctl.engine.buffer import Buffer
 from oxpushctl.engine.clock import SystemClock
 from oxpushctl.engine.delivery import Delivery
@@ -31,7 +32,7 @@ from oxpushctl.listeners.mail_server import mail_login, master_delimiter
 from oxpushctl.listeners.mailboxes import NoMailServer
 from oxpushctl.listening import Listening
 from oxpushctl.model import DirectoryEntry, PushUser
-from oxpushctl.outgoing import make_routes
+from oxpushctl.outgoing import fingerprints, make_routes
 from oxpushctl.storage import Storage
 from oxpushctl.web import login, notify, pns, sockets
 from oxpushctl.web.admin import admin_routes
@@ -84,7 +85,9 @@ class Engine:
         devices = WithImplicit(storage.subscriptions, self.sockets)
         self.successes = Successes(devices, clock)
         routes = make_routes(configuration, self.sockets)
-        self._delivery = Delivery(routes, devices, self.outbox, clock, self.successes)
+        self._breaker = Breaker(LIMIT)
+        self._breaker.renew(fingerprints(configuration))
+        self._delivery = Delivery(routes, devices, self.outbox, clock, self.successes, breaker=self._breaker)
         self.dispatcher = Dispatcher(
             outbox=self.outbox,
             buffer=self._buffer,
@@ -172,6 +175,7 @@ class Engine:
         settings = configuration.settings.with_those_of(before, table.NEEDS_RESTART)
         configuration = replace(configuration, settings=settings)
         old_routes, self._delivery.routes = self._delivery.routes, make_routes(configuration, self.sockets)
+        self._breaker.renew(fingerprints(configuration))
         closing = asyncio.get_running_loop().create_task(_close(old_routes))
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
@@ -202,6 +206,7 @@ class Engine:
             "since": time_text(self._began_at),
             "ready": not self.outbox.is_full,
             "outbox": {"depth": self.outbox.depth},
+            "breakers": [asdict(state) for state in self._breaker.status()],
             "sessions": len(self._sessions),
             "sockets": len(self.sockets),
             "handshakes": dict(self.sockets.counts),

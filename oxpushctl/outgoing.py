@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
+from collections.abc import Mapping
+from pathlib import Path
 
 import orjson
 
-from oxpushctl.config.clients.options import ApnsOptions, FcmOptions, switch_of, transport_of
+from oxpushctl.config.clients.options import ApnsOptions, ClientOptions, FcmOptions, switch_of, transport_of
 from oxpushctl.config.configuration import Configuration
 from oxpushctl.config.properties import SWITCHES, WEBSOCKET_ENABLED
 from oxpushctl.engine.clock import SystemClock
@@ -42,6 +45,40 @@ def make_routes(configuration: Configuration, sockets: SocketDelivery | None = N
         transports.append(WebSocketTransport(sockets))
     facade = MobileApiFacade.from_settings(settings, configuration.facade_clients, SystemClock())
     return Routes(transports, [facade, AppSuite()], is_enabled)
+
+
+def fingerprints(configuration: Configuration) -> Mapping[tuple[str, str], bytes]:
+    """Return what tells each client's credentials from others, by transport and client: options and what is in files.
+
+    A file that cannot be read counts as empty; where it matters, the transport says so.
+    """
+    return {(transport_of(client), client.client): _fingerprint(client) for client in configuration.usable_clients}
+
+
+def _fingerprint(client: ClientOptions) -> bytes:
+    if isinstance(client, ApnsOptions):
+        paths = [client.keystore, client.privatekey]
+        options: tuple[object, ...] = (
+            client.authtype,
+            client.topic,
+            client.password,
+            client.keyid,
+            client.teamid,
+            client.is_production,
+        )
+    else:
+        paths, options = [client.key_path], ()
+    digest = hashlib.sha256(repr(options).encode())
+    for path in paths:
+        digest.update(hashlib.sha256(_content(path)).digest())
+    return digest.digest()
+
+
+def _content(path: Path | None) -> bytes:
+    try:
+        return b"" if path is None else path.read_bytes()
+    except OSError:
+        return b""
 
 
 def simulated(transport: str, status: int, reason: str) -> Outcome:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 
 from oxpushctl import log
+from oxpushctl.engine.breaker import Breaker
 from oxpushctl.engine.new_mail import without_unread
 from oxpushctl.engine.retry import next_attempt_at
 from oxpushctl.engine.routes import NoRoute, Routes
@@ -34,6 +35,7 @@ class Delivery:
         clock: Clock,
         successes: Successes,
         *,
+        breaker: Breaker | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.routes = routes
@@ -41,6 +43,7 @@ class Delivery:
         self._outbox = outbox
         self._clock = clock
         self._successes = successes
+        self._breaker = breaker
         self._chance = chance
         self._standing = Standing(subscriptions, clock)
         self._unreachable: set[tuple[str, str]] = set()
@@ -87,6 +90,8 @@ class Delivery:
         outcome = await routes.send(route, message)
         if self._unreachable and outcome.verdict is not Verdict.UNREACHABLE:
             self._tell_reachable(subscription)
+        if self._breaker is not None:
+            self._breaker.note(subscription, outcome)
         if outcome.verdict is Verdict.DELIVERED:
             self._delivered(entry, outcome)
         elif outcome.verdict is Verdict.TOKEN_GONE:
@@ -112,9 +117,11 @@ class Delivery:
             _log.info("provider reachable again", transport=subscription.transport, client=subscription.client)
 
     async def _token_gone(self, entry: Entry, outcome: Outcome) -> None:
-        """Remove a dead token; a doubtful one stays until there is a breaker to judge by all its like."""
+        """Remove a dead token, unless the breaker holds it back; a doubtful one stays."""
         if outcome.is_doubtful:
             _log.warning("push rejected", **_named(entry), reason=outcome.reason, todo=outcome.advice or None)
+        elif self._breaker is not None and not self._breaker.may_remove(entry.subscription):
+            _log.info("subscription kept: removal is held back", **_named(entry), reason=outcome.reason)
         elif await self._subscriptions.remove_gone(entry.subscription, outcome.gone_since_ms):
             _log.info("subscription removed", **_named(entry), reason=outcome.reason)
         else:
